@@ -1,0 +1,86 @@
+"""Candidates: columns of items under consideration, the one currency from retrieval to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from zhiyin.arrays import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is recommended: a kind, what supports it, and how much it carried.
+
+    kind: "history" (items the user met before), "seeds", "attribute" (a topic shared with liked items), "text" (the wish
+    or the likeness of texts), "popular", "recent", "fresh", "friends", "explore". items: ids of the items it cites.
+    topic: (attribute, value). number: a count the kind speaks of. share: 0 to 1 of the score. events: ids of supporting events.
+    """
+
+    kind: str
+    items: tuple[str, ...] = ()
+    topic: tuple[str, str] | None = None
+    number: float | None = None
+    share: float = 0.0
+    source: str = ""
+    events: tuple[str, ...] = ()
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """An item that was left out: its position in the catalogue, where, and why."""
+
+    item: int
+    stage: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Items under consideration, as columns; row i of every column is the same item.
+
+    items: positions in the catalogue, no repeats. scores: the current score, higher is better. sources: names of the
+    retrievers; source_scores [n, sources] and source_ranks [n, sources]: what each gave (nan / 0 where it gave nothing,
+    ranks from 1). actions: names of predicted actions; predictions [n, actions]. shares [n, sources]: how much of the
+    ranker's score each source carried (≥ 0). contributions: by source, [n, history length], how much each event of
+    the history carried. reasons: per item. dropped: what was left out on the way, and why.
+    """
+
+    items: Ints
+    scores: Floats
+    sources: tuple[str, ...] = ()
+    source_scores: Floats | None = None
+    source_ranks: Ints | None = None
+    actions: tuple[str, ...] = ()
+    predictions: Floats | None = None
+    shares: Floats | None = None
+    contributions: Mapping[str, Floats] = field(default_factory=dict)
+    reasons: tuple[tuple[Reason, ...], ...] = ()
+    dropped: tuple[Dropped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @classmethod
+    def none(cls) -> Candidates:
+        """No candidates."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.float32))
+
+    def take(self, rows: Ints, dropped: tuple[Dropped, ...] = ()) -> Candidates:
+        """The rows named, in that order, with more items noted as dropped."""
+        rows = np.asarray(rows, np.int64)
+        return replace(
+            self,
+            items=self.items[rows],
+            scores=self.scores[rows],
+            source_scores=None if self.source_scores is None else self.source_scores[rows],
+            source_ranks=None if self.source_ranks is None else self.source_ranks[rows],
+            predictions=None if self.predictions is None else self.predictions[rows],
+            shares=None if self.shares is None else self.shares[rows],
+            contributions={source: matrix[rows] for source, matrix in self.contributions.items()},
+            reasons=tuple(self.reasons[row] for row in rows) if self.reasons else (),
+            dropped=self.dropped + dropped,
+        )

@@ -1,0 +1,1 @@
+"""Frozen tables: vocabulary-coded interactions, splits of them, readers of known file formats."""

@@ -1,0 +1,154 @@
+"""Dataset: a frozen, columnar table of interactions, items and edges as of a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
+from zhiyin.errors import DataError
+from zhiyin.item import Items
+from zhiyin.profile import History, Profile
+from zhiyin.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Interactions:
+    """Events between known users and items as columns, sorted by user, then time; equal times keep their order.
+
+    weights: signed, see History. kinds: codes of event.KINDS. values: nan where the event had none. All [interactions].
+    """
+
+    users: Ints
+    items: Ints
+    times: Doubles
+    weights: Floats
+    kinds: Array
+    values: Floats
+
+    @classmethod
+    def sort(
+        cls,
+        users: Array,
+        items: Array,
+        times: Array,
+        weights: Array | None = None,
+        kinds: Array | None = None,
+        values: Array | None = None,
+    ) -> Interactions:
+        """Columns in any order, as sorted interactions. The order given settles equal times."""
+        count = len(users)
+        order = np.lexsort((np.arange(count), np.asarray(times), np.asarray(users)))
+        return cls(
+            np.asarray(users, np.int32)[order],
+            np.asarray(items, np.int32)[order],
+            np.asarray(times, np.float64)[order],
+            (np.ones(count, np.float32) if weights is None else np.asarray(weights, np.float32))[order],
+            (np.full(count, 2, np.uint8) if kinds is None else np.asarray(kinds, np.uint8))[order],
+            (np.full(count, np.nan, np.float32) if values is None else np.asarray(values, np.float32))[order],
+        )
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def where(self, mask: Bools) -> Interactions:
+        """The rows for which the mask is true."""
+        return Interactions(
+            self.users[mask],
+            self.items[mask],
+            self.times[mask],
+            self.weights[mask],
+            self.kinds[mask],
+            self.values[mask],
+        )
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What is known as of a time.
+
+    has_clock: times are real seconds; False when only the order within a user is known, so that nothing may compare
+    times of two users. friends: csr [users, users] of social ties, or None. as_of: no interaction is later.
+    """
+
+    users: Vocabulary
+    items: Items
+    interactions: Interactions
+    as_of: float
+    has_clock: bool = True
+    friends: sparse.csr_matrix | None = None
+    user_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        late = int((self.interactions.times > self.as_of).sum())
+        if late:
+            raise DataError(f"dataset: {late} interactions are later than as_of = {self.as_of}")
+
+    @cached_property
+    def offsets(self) -> Longs:
+        """Row range of each user: user u owns rows offsets[u] to offsets[u + 1]. [users + 1]"""
+        return np.searchsorted(self.interactions.users, np.arange(len(self.users) + 1)).astype(np.int64)
+
+    def history(self, user: int) -> History:
+        """One user's history, oldest first."""
+        rows = slice(self.offsets[user], self.offsets[user + 1])
+        table = self.interactions
+        return History(table.items[rows], table.times[rows], table.weights[rows], table.kinds[rows])
+
+    def profile(self, user: int) -> Profile:
+        """One user as this dataset knows them."""
+        row = self.friends
+        friends = row.indices[row.indptr[user] : row.indptr[user + 1]] if row is not None else np.empty(0, np.int32)
+        name = self.users[user]
+        return Profile(name, user, self.history(user), self.user_attributes.get(name, {}), friends.astype(np.int32))
+
+    @cached_property
+    def liked(self) -> Interactions:
+        """The interactions with a positive weight."""
+        return self.interactions.where(self.interactions.weights > 0)
+
+    def matrix(self) -> sparse.csr_matrix:
+        """Positive evidence as csr float32 [users, items]; repeats are added up."""
+        liked = self.liked
+        shape = (len(self.users), len(self.items))
+        return sparse.csr_matrix((liked.weights, (liked.users, liked.items)), shape=shape, dtype=np.float32)
+
+    def binary(self) -> sparse.csr_matrix:
+        """Which user met which item with positive evidence: csr of ones [users, items]."""
+        matrix = self.matrix()
+        matrix.data[:] = 1.0
+        return matrix
+
+    def popularity(self) -> Floats:
+        """Users with positive evidence per item. [items]"""
+        return np.asarray(self.binary().sum(0), np.float32).ravel()
+
+    def only(self, mask: Bools, as_of: float | None = None) -> Dataset:
+        """The same users and items with fewer interactions."""
+        return replace(self, interactions=self.interactions.where(mask), as_of=self.as_of if as_of is None else as_of)
+
+    def before(self, moment: float) -> Dataset:
+        """What was known strictly before a moment."""
+        return self.only(self.interactions.times < moment, as_of=moment)
+
+    def without_last(self, count: int) -> Dataset:
+        """Every user's sequence without its last `count` events."""
+        from_end = self.offsets[self.interactions.users + 1] - np.arange(len(self.interactions))
+        return self.only(from_end > count)
+
+
+def build(
+    users: Sequence[str], items: Items, item_ids: Sequence[str], times: Array, **columns: Array | None
+) -> Dataset:
+    """A dataset from id columns: for tests and for those who have arrays already. columns: see Interactions.sort."""
+    vocabulary = Vocabulary.of(users, "user")
+    positions = items.vocabulary.positions(item_ids)
+    if (positions < 0).any():
+        missing = [one for one, at in zip(item_ids, positions, strict=True) if at < 0][:3]
+        raise DataError(f"dataset: items {missing} are not in the catalogue")
+    table = Interactions.sort(vocabulary.positions(users), positions, times, **columns)
+    return Dataset(vocabulary, items, table, float(np.max(times, initial=0.0)))

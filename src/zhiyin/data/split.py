@@ -1,0 +1,158 @@
+"""Splits: what is fitted on, what is asked, and what the right answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from zhiyin.arrays import Ints
+from zhiyin.data.dataset import Dataset
+from zhiyin.errors import DataError
+from zhiyin.query import Query
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Questions with known answers: row i asks for user users[i] at moment now[i]; targets[i] are the right items.
+
+    known: the data a history is taken from; a history ends strictly before its targets.
+    """
+
+    known: Dataset
+    users: Ints
+    now: tuple[float, ...]
+    targets: tuple[Ints, ...]
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def query(self, row: int, n: int = 10) -> Query:
+        """The question of one row as a request."""
+        return Query(self.known.profile(int(self.users[row])), n=n, now=self.now[row], seed=row)
+
+    def batches(self, size: int, n: int = 10) -> Iterator[tuple[list[Query], tuple[Ints, ...]]]:
+        """Questions and answers in batches."""
+        for start in range(0, len(self), size):
+            rows = range(start, min(start + size, len(self)))
+            yield [self.query(row, n) for row in rows], self.targets[start : start + size]
+
+    def sample(self, count: int, seed: int) -> Cases:
+        """A random part of the cases, in their order."""
+        if count >= len(self):
+            return self
+        rows = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        return Cases(
+            self.known, self.users[rows], tuple(self.now[r] for r in rows), tuple(self.targets[r] for r in rows)
+        )
+
+
+@dataclass(frozen=True)
+class Split:
+    """What models are fitted on, and the cases for choosing settings (valid) and for reporting (test).
+
+    test_fit: what the reported models are fitted on; equal to fit in leave-one-out, later in a time split.
+    """
+
+    name: str
+    fit: Dataset
+    valid: Cases
+    test_fit: Dataset
+    test: Cases
+
+
+def last_event_cases(dataset: Dataset, back: int = 0) -> Cases:
+    """Each user's last event (or the one `back` events earlier) as the target, everything before it as the history.
+
+    Users whose history would be empty are left out.
+    """
+    shown = dataset.without_last(back) if back else dataset
+    lengths = np.diff(shown.offsets)
+    users = np.flatnonzero(lengths >= 2).astype(np.int32)
+    rows = shown.offsets[users + 1] - 1
+    table = shown.interactions
+    # Without a clock all moments are equal, so that no part can read anything from them.
+    now = tuple(float(t) if dataset.has_clock else dataset.as_of for t in table.times[rows])
+    return Cases(shown.without_last(1), users, now, tuple(table.items[rows][:, None]))
+
+
+def leave_one_out(dataset: Dataset) -> Split:
+    """The protocol of the sequence tables: last event test, the one before it validation.
+
+    Models are fitted without both; at test the history holds the validation event. Raises DataError when no user has
+    three events.
+    """
+    test = last_event_cases(dataset)
+    valid = last_event_cases(dataset, back=1)
+    enough = np.diff(dataset.offsets) >= 3
+    test, valid = (_only_users(cases, enough) for cases in (test, valid))
+    if not len(test):
+        raise DataError("leave-one-out needs users with at least three events and found none; use a time split")
+    fit = dataset.without_last(2)
+    return Split("leave-one-out", fit, valid, fit, test)
+
+
+def _only_users(cases: Cases, allowed: np.ndarray) -> Cases:
+    rows = np.flatnonzero(allowed[cases.users])
+    return Cases(
+        cases.known, cases.users[rows], tuple(cases.now[r] for r in rows), tuple(cases.targets[r] for r in rows)
+    )
+
+
+def cases_after(dataset: Dataset, start: float, end: float) -> Cases:
+    """What users did first in [start, end) with items new to them, asked at `start` with the history before it.
+
+    Users without any event before start are left out. Only positive evidence is a target.
+    """
+    known = dataset.before(start)
+    later = dataset.only(
+        (dataset.interactions.times >= start) & (dataset.interactions.times < end) & (dataset.interactions.weights > 0)
+    )
+    users, targets = [], []
+    for user in np.unique(later.interactions.users):
+        before = known.history(int(user)).items
+        after = later.history(int(user)).items
+        new = after[~np.isin(after, before)]
+        if len(before) and len(new):
+            users.append(user)
+            targets.append(np.array(list(dict.fromkeys(new.tolist())), np.int32))
+    return Cases(known, np.array(users, np.int32), (start,) * len(users), tuple(targets))
+
+
+def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split:
+    """Global time split: the last share of events is test, the share before it validation; fit < valid < test.
+
+    valid, test: shares of the events, 0 to 1. Raises DataError without a clock or without any case.
+    """
+    if not dataset.has_clock:
+        raise DataError("a time split needs timestamps; this data has only positions: use leave-one-out")
+    times = np.sort(dataset.interactions.times)
+    start_valid = float(times[int(len(times) * (1 - valid - test))])
+    start_test = float(times[int(len(times) * (1 - test))])
+    asked = cases_after(dataset, start_test, np.inf)
+    if not len(asked):
+        raise DataError("time split: no user has events on both sides of the cut; use more data or leave-one-out")
+    return Split(
+        "time",
+        dataset.before(start_valid),
+        cases_after(dataset, start_valid, start_test),
+        dataset.before(start_test),
+        asked,
+    )
+
+
+def core(dataset: Dataset, least: int) -> Dataset:
+    """The k-core: repeatedly leave out users and items with fewer than `least` interactions.
+
+    Users and items keep their positions; items outside the core are left without interactions.
+    """
+    table = dataset.interactions
+    keep = np.ones(len(table), np.bool_)
+    while True:
+        users = np.bincount(table.users[keep], minlength=len(dataset.users))
+        items = np.bincount(table.items[keep], minlength=len(dataset.items))
+        kept = keep & (users[table.users] >= least) & (items[table.items] >= least)
+        if kept.sum() == keep.sum():
+            return replace(dataset, interactions=table.where(keep))
+        keep = kept

@@ -1,0 +1,1 @@
+"""Things (texts, images, items, histories) to vectors."""

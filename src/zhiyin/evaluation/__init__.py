@@ -1,0 +1,1 @@
+"""Honest measurement: protocols, metrics, intervals, reports, tuning."""

@@ -1,0 +1,87 @@
+"""Event: one thing that happened. The only way facts come in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from zhiyin.errors import DataError
+
+KINDS = (
+    "impression",
+    "view",
+    "click",
+    "like",
+    "dislike",
+    "favourite",
+    "rating",
+    "comment",
+    "purchase",
+    "dwell",
+    "skip",
+    "search",
+    "message",
+    "listen",
+)
+"""Every kind of event, in the order of their codes. Append only: the codes are in saved tables."""
+
+CODES = {kind: code for code, kind in enumerate(KINDS)}
+
+WITHOUT_ITEM = frozenset({"search", "message"})
+"""Kinds that need no item: their text is in the context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened, immutable. Repeats and order are kept.
+
+    timestamp: seconds since 1970 (UTC). value: a rating in its own scale, seconds of dwell, a quantity; None where the
+    kind says it all. context: device, place, surface, text and the like. request_id, position and propensity tie an
+    impression, or the click on it, to the answer that showed it; without the propensity no off-policy evaluation is
+    possible.
+
+    Raises DataError when a field cannot be.
+    """
+
+    user_id: str
+    item_id: str
+    event_type: str
+    timestamp: float
+    value: float | None = None
+    context: Mapping[str, Any] = field(default_factory=dict)
+    session_id: str | None = None
+    request_id: str | None = None
+    position: int | None = None
+    propensity: float | None = None
+    event_id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.user_id:
+            raise DataError("event: user_id is empty")
+        if self.event_type not in CODES:
+            raise DataError(f"event: event_type '{self.event_type}' is not one of {', '.join(KINDS)}")
+        if not self.item_id and self.event_type not in WITHOUT_ITEM:
+            raise DataError(f"event: item_id is empty; only {', '.join(sorted(WITHOUT_ITEM))} may have none")
+        if not math.isfinite(self.timestamp):
+            raise DataError(f"event: timestamp {self.timestamp!r} is not a finite number of seconds since 1970")
+        if self.value is not None and not math.isfinite(self.value):
+            raise DataError(f"event: value {self.value!r} is not a finite number")
+        if self.propensity is not None and not 0 < self.propensity <= 1:
+            raise DataError(f"event: propensity {self.propensity!r} must be above 0 and at most 1")
+        if not self.event_id:
+            object.__setattr__(self, "event_id", self.natural_id())
+
+    def natural_id(self) -> str:
+        """An id made of the content, so that the same event sent twice is one event."""
+        parts = (
+            self.user_id,
+            self.item_id,
+            self.event_type,
+            repr(self.timestamp),
+            repr(self.value),
+            self.session_id or "",
+        )
+        return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,1 @@
+"""Explainers: reasons that cite evidence, and the sentences that say them."""

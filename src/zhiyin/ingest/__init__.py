@@ -1,0 +1,1 @@
+"""From files and streams to the event log and the catalogue; what cannot be read is quarantined."""

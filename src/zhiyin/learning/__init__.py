@@ -1,0 +1,1 @@
+"""What trainable parts share: loop, losses, negatives, distillation."""

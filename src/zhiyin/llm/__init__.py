@@ -1,0 +1,1 @@
+"""Language models: messages, prompts, structured output, cache, budget, guard."""

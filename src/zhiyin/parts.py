@@ -1,0 +1,54 @@
+"""The table of parts: short name -> where the class is. One line here buys a part its config name, the law tests, the
+reference page, the CLI listing and a row in the leaderboard. Outsiders write `use = "package.module:Class"`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from zhiyin.errors import MissingExtra, SettingError
+
+STAGES = ("encode", "retrieve", "filter", "rank", "rerank", "explain")
+
+PARTS: dict[str, dict[str, str]] = {
+    "encode": {},
+    "retrieve": {
+        "popular": "zhiyin.retrieval.popular:Popular",
+        "transition": "zhiyin.retrieval.transition:Transition",
+    },
+    "filter": {
+        "allowed": "zhiyin.reranking.filters:Allowed",
+    },
+    "rank": {},
+    "rerank": {},
+    "explain": {},
+}
+
+
+def class_of(use: str) -> type:
+    """The class of a short name or of "package.module:Class". Raises SettingError, naming what there is."""
+    where = next((table[use] for table in PARTS.values() if use in table), use)
+    module, colon, name = where.partition(":")
+    if not colon:
+        known = ", ".join(sorted(short for table in PARTS.values() for short in table))
+        raise SettingError(f"no part is called '{use}'. Known: {known}; or write 'package.module:Class'")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except MissingExtra:
+        raise
+    except (ImportError, AttributeError) as error:
+        raise SettingError(f"part '{use}': cannot import {where} ({error})") from error
+    if not isinstance(found, type):
+        raise SettingError(f"part '{use}': {where} is not a class")
+    return found
+
+
+def name_of(cls: type) -> str:
+    """The short name of a class, or "package.module:Class" for an outsider's."""
+    where = f"{cls.__module__}:{cls.__qualname__}"
+    return next((short for table in PARTS.values() for short, known in table.items() if known == where), where)
+
+
+def stage_of(use: str) -> str | None:
+    """The stage a short name belongs to, None for an outsider's part."""
+    return next((stage for stage, table in PARTS.items() if use in table), None)

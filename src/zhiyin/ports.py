@@ -1,0 +1,139 @@
+"""The five doors to the outside: event log, catalogue, profile store, vector index, language model.
+
+Adapters live in stores/ and llm/. Every port has one test suite that each of its adapters passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from zhiyin.arrays import Bools, Floats, Ints
+from zhiyin.event import Event
+from zhiyin.item import Item
+from zhiyin.profile import Interest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class EventLog(Protocol):
+    """Facts, appended and never changed. What append has returned for survives the death of the process."""
+
+    def append(self, events: Sequence[Event]) -> int:
+        """Store events; those whose event_id is known already are left out. Returns how many were new."""
+
+    def append_table(self, frame: pl.DataFrame) -> int:
+        """The same in bulk; the columns of Event, context as JSON text. Returns how many were new."""
+
+    def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
+        """A user's events, oldest first (equal times in order of arrival); with a limit the newest so many."""
+
+    def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
+        """Events with since <= timestamp < until as columns, in order of arrival."""
+
+    def count(self) -> int: ...
+
+    def delete_user(self, user_id: str) -> int:
+        """Forget a user. Returns how many events were deleted."""
+
+
+class Catalog(Protocol):
+    """The items of record."""
+
+    def put(self, items: Iterable[Item]) -> int:
+        """Add or replace. Returns how many were new or different."""
+
+    def get(self, item_id: str) -> Item | None: ...
+
+    def delete(self, item_id: str) -> bool: ...
+
+    def all(self) -> list[Item]:
+        """Every item, in order of arrival."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """What is kept of a user beside the events: registration data, own edits, inferred interests and summary.
+
+    edits by the user: refusals (topics never to show), wishes (topics the user asked for). version counts up.
+    """
+
+    user_id: str
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    friends: tuple[str, ...] = ()
+    refusals: tuple[tuple[str, str], ...] = ()
+    wishes: tuple[tuple[str, str], ...] = ()
+    interests: tuple[Interest, ...] = ()
+    dislikes: tuple[Interest, ...] = ()
+    summary: str = ""
+    updated: float = 0.0
+    version: int = 0
+
+
+class ProfileStore(Protocol):
+    """What is kept of users beside their events; every version is kept until the user is deleted."""
+
+    def get(self, user_id: str, version: int | None = None) -> StoredProfile | None: ...
+
+    def put(self, profile: StoredProfile) -> StoredProfile:
+        """Store as the next version; returns it with its version number."""
+
+    def users(self) -> list[str]: ...
+
+    def delete(self, user_id: str) -> bool: ...
+
+
+class VectorIndex(Protocol):
+    """Nearest vectors by inner product. Always a rebuildable derivative."""
+
+    def build(self, vectors: Floats) -> None: ...
+
+    def upsert(self, positions: Ints, vectors: Floats) -> None: ...
+
+    def delete(self, positions: Ints) -> None: ...
+
+    def search(self, queries: Floats, k: int, allowed: Bools | None = None) -> tuple[Ints, Floats]:
+        """positions [queries, k] (-1 where there are fewer) and inner products, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to a language model. role: system, user, assistant or data (untrusted content)."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a language model said, and what it cost. value: the parsed reply where a schema was given."""
+
+    text: str
+    model: str
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    seconds: float = 0.0
+    cached: bool = False
+    value: Any = None
+
+
+class LanguageModel(Protocol):
+    """A chat model, local or behind an endpoint."""
+
+    @property
+    def identity(self) -> str:
+        """Names the model and its parameters: part of the cache key."""
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        schema: Mapping[str, Any] | None = None,
+        max_tokens: int = 256,
+        temperature: float = 0.0,
+        seed: int = 0,
+        timeout: float | None = None,
+    ) -> Reply:
+        """Answer the messages; with a JSON schema the text is JSON that satisfies it. Raises ModelError."""

@@ -1,0 +1,1 @@
+"""Rankers: from candidates to numbers, one column per predicted action."""

@@ -1,0 +1,281 @@
+"""Recommender: the stages in their fixed order: retrieve, merge, filter, rank, rerank, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from zhiyin.arrays import Floats, Ints
+from zhiyin.candidates import Candidates, Dropped
+from zhiyin.data.dataset import Dataset
+from zhiyin.errors import DataError, SettingError
+from zhiyin.item import Items
+from zhiyin.parts import name_of
+from zhiyin.profile import History
+from zhiyin.query import Query
+from zhiyin.reranking.filters import Allowed
+from zhiyin.retrieval.merge import merge
+from zhiyin.stages import Attributing, Contributing, Encoder, Explainer, Extendable, Ranker, Reranker, Retriever
+from zhiyin.trace import Trace
+from zhiyin.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One kind of list: which sources feed it (all when empty), whether the ranker orders it, and its own rerankers.
+
+    history: False leaves the user's history out of retrieval, for shelves that are the same for everyone.
+    """
+
+    sources: tuple[str, ...] = ()
+    rank: bool = True
+    rerank: tuple[Reranker, ...] | None = None
+
+
+FOR_YOU = "for_you"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is shown: the final candidates, best first, and the trace of how they came about."""
+
+    query: Query
+    candidates: Candidates
+    trace: Trace = field(default_factory=Trace)
+
+    def ids(self, items: Items) -> list[str]:
+        """The item ids, best first."""
+        return [items[int(position)].item_id for position in self.candidates.items]
+
+
+class Recommender:
+    """The stages in their fixed order. Plain construction is the whole configuration:
+
+        Recommender(retrieve=[Transition(), Ease(regularization=300)], rank=[Boosted()]).fit(dataset)
+
+    retrieve: retrievers, named by their short name or by the keys of a mapping. per_source: how many candidates each
+    gives, by name (default 100). filter: what may be shown. rank: rankers; the last one fitted orders the list. rerank, explain: in
+    order. shelves: by name; "for_you" is always there. encoders: by vector space, for wishes in words and new items.
+    """
+
+    def __init__(
+        self,
+        *,
+        retrieve: Sequence[Retriever] | Mapping[str, Retriever],
+        filter: Allowed | None = None,  # noqa: A002  the name of the stage
+        rank: Sequence[Ranker] = (),
+        rerank: Sequence[Reranker] = (),
+        explain: Sequence[Explainer] = (),
+        shelves: Mapping[str, Shelf] | None = None,
+        encoders: Mapping[str, Encoder] | None = None,
+        per_source: Mapping[str, int] | None = None,
+    ) -> None:
+        self.retrievers = named(retrieve)
+        self.filter = filter or Allowed()
+        self.rankers = tuple(rank)
+        self.rerankers = tuple(rerank)
+        self.explainers = tuple(explain)
+        self.shelves = {FOR_YOU: Shelf(), **(shelves or {})}
+        self.encoders = dict(encoders or {})
+        self.per_source = {name: (per_source or {}).get(name, 100) for name in self.retrievers}
+        for name, shelf in self.shelves.items():
+            unknown = set(shelf.sources) - set(self.retrievers)
+            if unknown:
+                raise SettingError(
+                    f"shelf '{name}': no source is called {sorted(unknown)}; there are {list(self.retrievers)}"
+                )
+        self.items = Items()
+        self.users = Vocabulary()
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    def fit(
+        self, dataset: Dataset, *, holdout: str = "auto", progress: Callable[[str], None] | None = None
+    ) -> Recommender:
+        """Learn every stage from a dataset; returns itself.
+
+        Rankers learn from candidates of retrievers that have not seen the right answers: those are fitted on the data
+        before the holdout first, then all of it is learned again. holdout: "time" (the last tenth of the events),
+        "last" (every user's last event) or "auto" (time where there is a clock).
+        """
+        from zhiyin.training import fit_recommender  # the training half lives in its own file
+
+        fit_recommender(self, dataset, holdout=holdout, progress=progress or (lambda text: None))
+        self.take_catalogue(dataset)
+        return self
+
+    def take_catalogue(self, dataset: Dataset) -> None:
+        """Serve the items and users of a dataset."""
+        self.items = dataset.items
+        self.users = dataset.users
+
+    def extend(self, changed: Sequence[int]) -> None:
+        """Tell every part that takes new items which positions of self.items are new or different."""
+        parts: Iterable[object] = (*self.retrievers.values(), *self.rankers, *self.rerankers)
+        for part in parts:
+            if isinstance(part, Extendable):
+                part.extend(self.items, changed)
+
+    # -- answering -----------------------------------------------------------------------------------------------
+
+    def recommend(self, query: Query) -> Answer:
+        """The answer to one request."""
+        return self.recommend_batch([query])[0]
+
+    def recommend_batch(self, queries: Sequence[Query], *, explain: bool = True) -> list[Answer]:
+        """The answers to many requests; each is what it would be alone."""
+        if not self.retrievers:
+            raise SettingError("a recommender needs at least one retriever")
+        prepared = [self._prepared(query) for query in queries]
+        traces = [Trace() for _ in prepared]
+        answers: list[Answer | None] = [None] * len(prepared)
+        for shelf_name in dict.fromkeys(query.shelf for query in prepared):
+            rows = [row for row, query in enumerate(prepared) if query.shelf == shelf_name]
+            batch, batch_traces = [prepared[row] for row in rows], [traces[row] for row in rows]
+            for row, answer in zip(rows, self._shelf(batch, batch_traces, explain), strict=True):
+                answers[row] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def _shelf(self, queries: list[Query], traces: list[Trace], explain: bool) -> list[Answer]:
+        shelf = self.shelves[queries[0].shelf]
+        candidates = self.candidates(queries, shelf, traces)
+        if shelf.rank:
+            candidates = self.ranked(queries, candidates, traces)
+        candidates = [self._reranked(*row, shelf) for row in zip(queries, candidates, traces, strict=True)]
+        if explain:
+            candidates = [self._explained(*row) for row in zip(queries, candidates, traces, strict=True)]
+        return [Answer(*row) for row in zip(queries, candidates, traces, strict=True)]
+
+    def candidates(
+        self, queries: Sequence[Query], shelf: Shelf | None = None, traces: Sequence[Trace] | None = None
+    ) -> list[Candidates]:
+        """Retrieved, merged and filtered candidates, in the order of their fused rank, before any ranker."""
+        traces = traces or [Trace() for _ in queries]
+        names = (shelf.sources if shelf else ()) or tuple(self.retrievers)
+        merged = self._allowed(queries, names, 1, traces)
+        # Strict filters can leave too little: ask those queries again for far more, until the sources run dry.
+        widen = 8
+        while (short := [row for row, found in enumerate(merged) if len(found) < 2 * queries[row].n]) and widen <= 8**4:
+            if min(self.per_source[name] for name in names) * widen // 8 >= len(self.items):
+                break
+            again = self._allowed([queries[row] for row in short], names, widen, [traces[row] for row in short])
+            for row, found in zip(short, again, strict=True):
+                merged[row] = found
+            widen *= 8
+        return merged
+
+    def _allowed(
+        self, queries: Sequence[Query], names: Sequence[str], widen: int, traces: Sequence[Trace]
+    ) -> list[Candidates]:
+        parts = {name: self.retrievers[name] for name in names}
+        # Retrievers do not filter what was seen, so they are asked for that much more.
+        spare = (
+            max(len(np.unique(query.profile.history.items)) for query in queries) if self.filter.seen == "hide" else 0
+        )
+        found: dict[str, Sequence[Candidates]] = {}
+        for name, part in parts.items():
+            with traces[0].step("retrieve", name) as step:
+                asked = min(self.per_source[name] * widen + spare, max(len(self.items), 1))
+                found[name] = part.retrieve(queries, asked)
+                step.kept = len(found[name][0])
+            for trace, one in zip(traces[1:], found[name][1:], strict=True):
+                trace.steps.append(replace(step, kept=len(one)))
+        with traces[0].step("merge", "union") as step:
+            merged = merge(queries, found, parts)
+            step.took, step.kept = sum(len(one[0]) for one in found.values()), len(merged[0])
+        kept = []
+        for query, trace, one in zip(queries, traces, merged, strict=True):
+            chosen = self._select("filter", self.filter, query, one, trace, len(one))
+            kept.append(chosen.take(np.argsort(-chosen.scores, kind="stable").astype(np.int32)))
+        return kept
+
+    def ranked(
+        self, queries: Sequence[Query], candidates: Sequence[Candidates], traces: Sequence[Trace]
+    ) -> list[Candidates]:
+        """Candidates in the order of the last ranker. Its first action is the score."""
+        result = list(candidates)
+        for ranker in self.rankers:
+            with traces[0].step("rank", name_of(type(ranker))) as step:
+                numbers = ranker.predict(queries, result, self.items)
+                step.took = step.kept = len(result[0])
+            for trace in traces[1:]:
+                trace.steps.append(step)
+            result = [self._scored(ranker, one, values) for one, values in zip(result, numbers, strict=True)]
+        return result
+
+    @staticmethod
+    def _scored(ranker: Ranker, candidates: Candidates, values: Floats) -> Candidates:
+        scored = replace(candidates, actions=ranker.actions, predictions=values, scores=values[:, 0].astype(np.float32))
+        return scored.take(np.argsort(-scored.scores, kind="stable").astype(np.int32))
+
+    def _reranked(self, query: Query, candidates: Candidates, trace: Trace, shelf: Shelf) -> Candidates:
+        for reranker in self.rerankers if shelf.rerank is None else shelf.rerank:
+            candidates = self._select("rerank", reranker, query, candidates, trace, query.n)
+        return candidates.take(np.arange(min(query.n, len(candidates)), dtype=np.int32))
+
+    def _select(
+        self, stage: str, reranker: Reranker, query: Query, candidates: Candidates, trace: Trace, n: int
+    ) -> Candidates:
+        with trace.step(stage, name_of(type(reranker))) as step:
+            selection = reranker.select(query, candidates, self.items, n)
+            step.took, step.kept = len(candidates), len(selection.kept)
+            step.dropped.update(why for _, why in selection.dropped)
+            gone = tuple(Dropped(int(candidates.items[row]), stage, why) for row, why in selection.dropped)
+            return candidates.take(selection.kept, gone)
+
+    def _explained(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
+        if not self.explainers or not len(candidates):
+            return candidates
+        candidates = self._with_evidence(query, candidates)
+        for explainer in self.explainers:
+            with trace.step("explain", name_of(type(explainer))) as step:
+                reasons = explainer.explain(query, candidates, self.items)
+                step.took, step.kept = len(candidates), sum(1 for one in reasons if one)
+            candidates = replace(candidates, reasons=reasons)
+        return candidates
+
+    def _with_evidence(self, query: Query, candidates: Candidates) -> Candidates:
+        """What carried the scores: the sources' shares in the ranker, and the history's shares in the sources."""
+        contributions = {
+            name: part.contributions(query, candidates.items)
+            for name in candidates.sources
+            if isinstance(part := self.retrievers[name], Contributing)
+        }
+        ranker = self.rankers[-1] if self.rankers and candidates.predictions is not None else None
+        shares = ranker.source_shares(query, candidates, self.items) if isinstance(ranker, Attributing) else None
+        return replace(candidates, contributions=contributions, shares=shares)
+
+    # -- asking --------------------------------------------------------------------------------------------------
+
+    def _prepared(self, query: Query) -> Query:
+        """The query with its words encoded, and its seeds standing in for the history."""
+        if query.shelf not in self.shelves:
+            raise DataError(f"no shelf is called '{query.shelf}'; there are {', '.join(self.shelves)}")
+        if query.text and not query.text_vectors:
+            query = replace(
+                query, text_vectors={space: e.encode_query(query.text) for space, e in self.encoders.items()}
+            )
+        if len(query.seeds):
+            query = replace(query, profile=query.profile.with_history(History.of_items(query.seeds)))
+        return query
+
+
+def named(parts: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:
+    """Parts by name: the keys of a mapping, or each part's short name. Raises SettingError when a name is there twice."""
+    if isinstance(parts, Mapping):
+        return dict(parts)
+    result: dict[str, Any] = {}
+    for part in parts:
+        name = name_of(type(part)).rpartition(":")[2].lower()
+        if name in result:
+            raise SettingError(f"two parts are called '{name}': give a mapping with a name of your own for each")
+        result[name] = part
+    return result
+
+
+def positions(items: Items, ids: Iterable[str]) -> Ints:
+    """Positions of item ids for Query.seeds and exclude. Raises UnknownId."""
+    return np.array([items.vocabulary.position(one) for one in ids], np.int32)

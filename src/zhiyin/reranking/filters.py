@@ -1,0 +1,69 @@
+"""What may be shown at all: the one place where seen, hidden, expired, excluded and refused items are left out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zhiyin.arrays import Bools, Ints
+from zhiyin.candidates import Candidates
+from zhiyin.item import Item, Items
+from zhiyin.part import part, setting
+from zhiyin.query import Condition, Query
+from zhiyin.stages import Selection
+
+
+@part
+class Allowed:
+    """Keeps the order and leaves out what must not be shown, each with its reason."""
+
+    seen: str = setting("hide", options=("hide", "show"))
+    """Whether items of the user's history are left out; "show" where people buy the same thing again."""
+
+    def select(self, query: Query, candidates: Candidates, items: Items, n: int) -> Selection:
+        """See Reranker. Keeps every allowed row, whatever n."""
+        found = candidates.items
+        why = np.full(len(found), "", dtype=object)
+        for reason, bad in self._checks(query, found, items):
+            why[bad & (why == "")] = reason
+        kept = np.flatnonzero(why == "").astype(np.int32)
+        return Selection(kept, tuple((int(row), str(why[row])) for row in np.flatnonzero(why != "")))
+
+    def _checks(self, query: Query, found: Ints, items: Items) -> list[tuple[str, Bools]]:
+        checks = [("unavailable", np.array([not available(items[item], query.now) for item in found], np.bool_))]
+        if query.exclude:
+            checks.append(("excluded", np.isin(found, np.fromiter(query.exclude, np.int64))))
+        if len(query.seeds):
+            checks.append(("seed", np.isin(found, query.seeds)))
+        if self.seen == "hide" and len(query.profile.history):
+            checks.append(("seen", np.isin(found, query.profile.history.items)))
+        if query.profile.refusals:
+            refused = set(query.profile.refusals)
+            checks.append(("refused", np.array([not refused.isdisjoint(items[i].tags()) for i in found], np.bool_)))
+        for condition in query.conditions:
+            misses = np.array([not satisfies(items[item], condition) for item in found], np.bool_)
+            checks.append((f"condition on {condition.attribute}", misses))
+        return checks
+
+
+def available(item: Item, now: float) -> bool:
+    """Whether an item may be shown at a moment: not hidden, begun and not ended."""
+    begun = item.available_from is None or item.available_from <= now
+    ended = item.available_until is not None and now >= item.available_until
+    return begun and not ended and not item.hidden
+
+
+def satisfies(item: Item, condition: Condition) -> bool:
+    """Whether an item meets a condition. An item without the attribute does not."""
+    value = item.attributes.get(condition.attribute)
+    if value is None:
+        return False
+    if condition.values:
+        values = value if isinstance(value, tuple) else (str(value).lower() if isinstance(value, bool) else str(value),)
+        folded = {one.casefold() for one in condition.values}
+        if not any(one.casefold() in folded for one in values):
+            return False
+    if condition.least is None and condition.most is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return (condition.least is None or value >= condition.least) and (condition.most is None or value <= condition.most)

@@ -1,0 +1,164 @@
+"""The four stages. A stage's power is its return type, so that most wrong code cannot be written.
+
+A Retriever returns Candidates; a Ranker only numbers; a Reranker only positions, with a why for each one dropped; an
+Explainer only reasons. Only the Recommender builds the next Candidates. All take batches: one request is a batch of one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from zhiyin.arrays import NEVER, Floats, Ints, top_n
+from zhiyin.candidates import Candidates, Reason
+from zhiyin.data.dataset import Dataset
+from zhiyin.item import Items
+from zhiyin.query import Query
+
+
+@runtime_checkable
+class Retriever(Protocol):
+    """From a query to candidates out of the whole catalogue.
+
+    fit learns from a dataset and returns itself. retrieve gives for each query at most n items it knows, best first, no
+    repeats; an unknown user is answered (possibly with nothing). score gives each query's named items a score, nan where
+    it has none to give. Neither filters what the user has seen: that happens in one place, outside.
+    """
+
+    def fit(self, dataset: Dataset) -> Retriever: ...
+
+    def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]: ...
+
+    def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]: ...
+
+
+@runtime_checkable
+class Extendable(Protocol):
+    """A part that can take in items which appeared, or changed, after it was fitted, without a refit."""
+
+    def extend(self, items: Items, changed: Sequence[int]) -> None:
+        """items: the whole live catalogue; changed: positions that are new or different."""
+
+
+@runtime_checkable
+class Contributing(Protocol):
+    """A retriever that can say which events of the history carried a score."""
+
+    def contributions(self, query: Query, items: Ints) -> Floats:
+        """[items, events of query.profile.history]; 0 where an event carried nothing. Sums to (about) the score."""
+
+
+class Scorer(ABC):
+    """A retriever that gives every item of the fitted catalogue a score at once: the one base class retrievers may have."""
+
+    @abstractmethod
+    def fit(self, dataset: Dataset) -> Scorer:
+        """Learn from a dataset; returns itself."""
+
+    @abstractmethod
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        """[queries, fitted items], higher is better, NEVER for an item it cannot recommend for that query."""
+
+    def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]:
+        """See Retriever."""
+        found = []
+        for row in self.scores(queries):
+            best = top_n(row, n)
+            found.append(Candidates(best, row[best]))
+        return found
+
+    def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]:
+        """See Retriever. Items that came after fit get nan."""
+        rows = self.scores(queries)
+        return [picked(row, wanted) for row, wanted in zip(rows, items, strict=True)]
+
+
+def picked(row: Floats, wanted: Ints) -> Floats:
+    """A row's scores at the wanted positions; nan where the row is too short or says NEVER."""
+    inside = wanted < len(row)
+    values = np.where(inside, row[np.where(inside, wanted, 0)] if len(row) else np.nan, np.nan)
+    return np.where(values == NEVER, np.nan, values).astype(np.float32)
+
+
+@runtime_checkable
+class Ranker(Protocol):
+    """From candidates to numbers, one column per predicted action.
+
+    fit learns from rows: for each query its candidates and which of them were right (labels: one float array per
+    query, 0 for wrong, higher for better). predict returns for each query [candidates, actions]; the order of the
+    candidates does not matter. actions names the columns; the first is what candidates are sorted by unless a value
+    part mixes them.
+    """
+
+    @property
+    def actions(self) -> tuple[str, ...]: ...
+
+    def fit(self, dataset: Dataset, rows: RankingRows, valid: RankingRows | None = None) -> Ranker: ...
+
+    def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]: ...
+
+
+@runtime_checkable
+class Attributing(Protocol):
+    """A ranker that can say how much of a score each source carried."""
+
+    def source_shares(self, query: Query, candidates: Candidates, items: Items) -> Floats:
+        """[candidates, sources], each ≥ 0."""
+
+
+@dataclass(frozen=True)
+class RankingRows:
+    """What a ranker learns from: requests, the candidates shown to it, and which were right."""
+
+    queries: Sequence[Query]
+    candidates: Sequence[Candidates]
+    labels: Sequence[Floats]
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a reranker returns: rows kept, in their new order, and for each row left out why."""
+
+    kept: Ints
+    dropped: tuple[tuple[int, str], ...] = ()
+
+
+@runtime_checkable
+class Reranker(Protocol):
+    """From candidates to positions, kept and in order. Filters, rules, diversity and exploration are rerankers.
+
+    It invents nothing and touches no score. n: how many the answer needs; a reranker may keep more.
+    """
+
+    def select(self, query: Query, candidates: Candidates, items: Items, n: int) -> Selection: ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """From the final candidates to reasons, each citing evidence that exists. One tuple of reasons per candidate."""
+
+    def explain(self, query: Query, candidates: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]: ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Things to vectors: [texts, width] float32, finite, rows of length 1; a batch gives the same as singles."""
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def identity(self) -> str:
+        """Names the model and its settings: the cache key, so that another model never reuses these vectors."""
+
+    def encode(self, texts: Sequence[str]) -> Floats: ...
+
+    def encode_query(self, text: str) -> Floats:
+        """One search text to one vector [width]; some models read queries and passages differently."""
