@@ -45,6 +45,14 @@ class Extendable(Protocol):
 
 
 @runtime_checkable
+class Fittable(Protocol):
+    """A reranker or explainer that needs statistics of the data, such as how many users liked an item."""
+
+    def fit(self, dataset: Dataset) -> object:
+        """Learn from a dataset; returns itself."""
+
+
+@runtime_checkable
 class Contributing(Protocol):
     """A retriever that can say which events of the history carried a score."""
 

@@ -13,7 +13,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import Cases, cases_after, last_event_cases
 from zhiyin.errors import SettingError
 from zhiyin.query import Query
-from zhiyin.stages import RankingRows
+from zhiyin.stages import Fittable, RankingRows
 
 if TYPE_CHECKING:
     from zhiyin.recommender import Recommender
@@ -40,6 +40,10 @@ def fit_recommender(
     for name, retriever in recommender.retrievers.items():
         progress(f"fit {name}")
         retriever.fit(dataset)
+    shelved = (part for shelf in recommender.shelves.values() for part in shelf.rerank or ())
+    for part in (*recommender.rerankers, *shelved, *recommender.explainers):
+        if isinstance(part, Fittable):
+            part.fit(dataset)
 
 
 def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, Cases]:
