@@ -1,0 +1,172 @@
+"""The command line. Everything heavy is imported inside the command that needs it, so that --help answers at once."""
+
+from __future__ import annotations
+
+import os
+
+# Waiting OpenMP threads spin by default and burn whole cores as soon as these are shared; must be set before any import.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from zhiyin.workspace import Workspace
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Folder = Annotated[
+    Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
+]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", "-r", help="A recipe's name or .toml file, or a retriever's name.")
+]
+HERE = Path(".zhiyin")
+
+
+def main() -> None:
+    """Run a command; errors raised on purpose are said in one line, without a traceback."""
+    from zhiyin.errors import ZhiyinError
+
+    try:
+        app()
+    except ZhiyinError as error:
+        typer.secho(f"error: {error}", fg="red", err=True)
+        raise SystemExit(2) from None
+
+
+def _open(folder: Path, database: str | None) -> Workspace:
+    from zhiyin.workspace import Workspace
+
+    return Workspace(folder, database)
+
+
+@app.command()
+def ingest(files: list[Path], workspace: Folder = HERE, database: Database = None) -> None:
+    """Read events, items, users and edges from files into the store."""
+    from zhiyin.console import Console
+
+    with Console() as console:
+        summary = _open(workspace, database).ingest(files, console.progress)
+    typer.echo(str(summary))
+
+
+@app.command()
+def fit(recipe: RecipeName = "default", workspace: Folder = HERE, database: Database = None) -> None:
+    """Fit a recipe on what is in the store, as a new version."""
+    from zhiyin.console import Console
+
+    with Console() as console:
+        version = _open(workspace, database).fit(recipe, console.progress)
+    typer.echo(f"version {version} is current")
+
+
+@app.command()
+def recommend(
+    user: str,
+    n: Annotated[int, typer.Option("--n", "-n", min=1, max=1000)] = 10,
+    shelf: str = "for_you",
+    lang: str = "en",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    workspace: Folder = HERE,
+    database: Database = None,
+) -> None:
+    """Recommend items to a user, with reasons."""
+    from zhiyin.console import print_answer
+    from zhiyin.serving.engine import open_engine
+
+    engine = open_engine(_open(workspace, database))
+    answer = engine.recommend(user_id=user, n=n, shelf=shelf, language=lang)
+    typer.echo(json.dumps(answer, ensure_ascii=False, indent=2)) if as_json else print_answer(answer)
+
+
+@app.command()
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    workspace: Folder = HERE,
+    database: Database = None,
+) -> None:
+    """Serve the API and the page."""
+    from zhiyin.serving.run import run_server
+
+    run_server(_open(workspace, database), host, port)
+
+
+@app.command()
+def evaluate(
+    data: Annotated[
+        Path, typer.Option("--data", "-d", help="A folder with events.* and optional items.*, users.*, edges.*.")
+    ],
+    recipe: RecipeName = "default",
+    split: Annotated[str, typer.Option(help="time or leave-one-out")] = "time",
+    tune: Annotated[int, typer.Option(help="Trials per part on validation; 0 keeps the recipe's settings.")] = 8,
+    users: Annotated[int | None, typer.Option(help="Test on a random sample of so many users.")] = None,
+    core: Annotated[int, typer.Option(help="Leave out users and items with fewer events.")] = 0,
+    seed: int = 0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write the report as a page with plots.")] = None,
+) -> None:
+    """Measure a recipe or a part on a folder of data, beside the baselines, with intervals."""
+    from zhiyin.console import Console
+    from zhiyin.evaluation.report import print_report
+    from zhiyin.evaluation.run import run_evaluation
+
+    with Console() as console:
+        report = run_evaluation(
+            data, recipe, split, json_path=json_file, html_path=html_file, tune_budget=tune, core=core, users=users,
+            seed=seed, progress=console.progress,
+        )  # fmt: skip
+    print_report(report)
+
+
+@app.command()
+def parts(name: Annotated[str | None, typer.Argument(help="A part, to see its settings.")] = None) -> None:
+    """List every part, or one part's settings."""
+    from zhiyin.console import print_part, print_parts
+
+    print_part(name) if name else print_parts()
+
+
+@app.command()
+def versions(workspace: Folder = HERE, database: Database = None) -> None:
+    """List the fitted versions; the current one is marked."""
+    for one in _open(workspace, database).manifests():
+        mark = "*" if one["current"] else " "
+        facts = one["data"]
+        typer.echo(
+            f"{mark} {one['version']}  {one['recipe']}  {facts['users']:,} users  {facts['items']:,} items  {facts['events']:,} events"
+        )
+
+
+@app.command()
+def promote(version: str, workspace: Folder = HERE, database: Database = None) -> None:
+    """Make a version the current one: forward, or back to an older one."""
+    _open(workspace, database).promote(version)
+    typer.echo(f"version {version} is current")
+
+
+@app.command()
+def demo(
+    data: Annotated[str, typer.Option("--data", "-d", help="wines, movies or retail")] = "wines",
+    recipe: RecipeName = "default",
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    workspace: Annotated[Path | None, typer.Option("--workspace", "-w", help="Default: .zhiyin/demo-DATA")] = None,
+    keep_open: Annotated[bool, typer.Option("--serve/--no-serve", help="Leave the page open.")] = True,
+) -> None:
+    """Ingest built-in real data, fit, evaluate, and serve the page."""
+    from zhiyin.demonstration import demonstrate
+
+    demonstrate(data, recipe, _open(workspace or HERE / f"demo-{data}", None), host, port if keep_open else None)
+
+
+if __name__ == "__main__":
+    main()

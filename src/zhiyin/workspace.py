@@ -1,0 +1,135 @@
+"""Workspace: one folder that holds a user's store, caches and versions, and the jobs that run on it.
+
+zhiyin.db            events, items, users (another URL can take its place: PostgreSQL)
+vectors.db           encoded texts by content, so that nothing is encoded twice
+versions/0001/ …     fitted recommenders (see version.py); `current` names the one that serves
+quarantine/          rows that could not be read, and why
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zhiyin.data.dataset import Dataset
+from zhiyin.data.weights import EventWeights
+from zhiyin.encoders.cache import encode_items
+from zhiyin.errors import DataError, SavedVersionError
+from zhiyin.ingest.build import dataset_from_store
+from zhiyin.progress import Progress, silent
+from zhiyin.recipe import Recipe, load_recipe
+from zhiyin.stores.sql import SqlStore
+from zhiyin.version import Manifest, load_version, read_manifest, save_version
+
+if TYPE_CHECKING:
+    from zhiyin.ingest.files import Summary
+
+
+class Workspace:
+    """A folder and the jobs on it. url: of the database, the folder's own SQLite file when None. clock: seconds since 1970."""
+
+    def __init__(self, folder: Path, url: str | None = None, clock: Callable[[], float] = time.time) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.clock = clock
+        self.store = SqlStore(url or f"sqlite:///{folder / 'zhiyin.db'}")
+
+    # -- data in ----------------------------------------------------------------------------------------------------
+
+    def ingest(self, paths: list[Path], progress: Progress = silent) -> Summary:
+        """Files into the store; what cannot be read goes to quarantine/."""
+        from zhiyin.ingest.files import ingest_files
+
+        return ingest_files(paths, self.store, self.folder / "quarantine", progress)
+
+    def ingest_demo(self, name: str, progress: Progress = silent) -> None:
+        """One of the built-in data sets into the store, unless it is there already."""
+        from zhiyin.ingest.demo import ingest_demo
+
+        if self.store.meta.get("demo") == name:
+            progress(f"{name}: already ingested")
+            return
+        ingest_demo(name, self.store, progress)
+        self.store.meta.put("demo", name)
+
+    def dataset(self, recipe: Recipe, progress: Progress = silent) -> Dataset:
+        """Everything in the store as a dataset, with the vectors the recipe's encoders give."""
+        progress("read events and items from the store")
+        dataset = dataset_from_store(self.store, EventWeights.from_table(recipe.events), None)
+        if not len(dataset.interactions):
+            raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
+        for space, encoder in recipe.encoders.items():
+            encode_items(dataset.items, space, encoder, self.folder / "vectors.db", progress)
+        return dataset
+
+    # -- versions ---------------------------------------------------------------------------------------------------
+
+    def fit(self, recipe_name: str, progress: Progress = silent) -> str:
+        """Fit a recipe on the store, save it as the next version and make it current.
+
+        Does nothing when a version of the same recipe on the same data is there. Returns the version's name.
+        """
+        recipe = load_recipe(recipe_name)
+        fingerprint = self.fingerprint(recipe)
+        for version in reversed(self.versions()):
+            if read_manifest(self.versions_folder / version).fingerprint == fingerprint:
+                progress(f"version {version} is up to date")
+                self.promote(version)
+                return version
+        dataset = self.dataset(recipe, progress)
+        recipe.recommender.fit(dataset, progress=progress)
+        version = f"{int((self.versions() or ['0'])[-1]) + 1:04d}"
+        facts = {"users": len(dataset.users), "items": len(dataset.items), "events": len(dataset.interactions)}
+        facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock}
+        progress(f"save version {version}")
+        save_version(recipe, self.versions_folder / version, created=self.clock(), fingerprint=fingerprint, data=facts)
+        self.promote(version)
+        return version
+
+    def fingerprint(self, recipe: Recipe) -> str:
+        """Changes when the recipe or the data in the store does."""
+        return blake2b(f"{recipe.text}\x1f{self.store.fingerprint()}".encode(), digest_size=16).hexdigest()
+
+    @property
+    def versions_folder(self) -> Path:
+        """Where the versions lie."""
+        return self.folder / "versions"
+
+    def versions(self) -> list[str]:
+        """The names of the complete versions, oldest first."""
+        if not self.versions_folder.is_dir():
+            return []
+        return sorted(one.name for one in self.versions_folder.iterdir() if one.name.isdigit())
+
+    def current(self) -> str:
+        """The name of the version that serves. Raises SavedVersionError when there is none."""
+        pointer = self.folder / "current"
+        if not pointer.is_file():
+            raise SavedVersionError(f"{self.folder}: nothing is fitted yet; run `zhiyin fit` first")
+        return pointer.read_text().strip()
+
+    def promote(self, version: str) -> None:
+        """Make a version current. Raises SavedVersionError when there is no such version."""
+        if version not in self.versions():
+            raise SavedVersionError(f"no version '{version}'; there are {', '.join(self.versions()) or 'none'}")
+        draft = self.folder / "current.draft"
+        draft.write_text(version + "\n")
+        draft.replace(self.folder / "current")
+
+    def load(self, version: str | None = None) -> Recipe:
+        """The fitted recipe of a version, the current one when None."""
+        return load_version(self.versions_folder / (version or self.current()))
+
+    def manifests(self) -> list[dict[str, Any]]:
+        """What each version was made of, oldest first."""
+        shown: list[dict[str, Any]] = []
+        serving = (self.folder / "current").read_text().strip() if (self.folder / "current").is_file() else ""
+        for version in self.versions():
+            manifest: Manifest = read_manifest(self.versions_folder / version)
+            facts = {key: value for key, value in asdict(manifest).items() if key != "files"}
+            shown.append({"version": version, "current": version == serving, **facts})
+        return shown
