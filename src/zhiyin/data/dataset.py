@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
+from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
 from zhiyin.item import Items
 from zhiyin.profile import History, Profile
@@ -72,7 +73,8 @@ class Dataset:
     """What is known as of a time.
 
     has_clock: times are real seconds; False when only the order within a user is known, so that nothing may compare
-    times of two users. friends: csr [users, users] of social ties, or None. as_of: no interaction is later.
+    times of two users. friends: csr [users, users] of social ties, or None. as_of: no interaction is later. weights: what
+    the events were weighed with; live profiles must use the same.
     """
 
     users: Vocabulary
@@ -82,6 +84,7 @@ class Dataset:
     has_clock: bool = True
     friends: sparse.csr_matrix | None = None
     user_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    weights: EventWeights = field(default_factory=EventWeights)
 
     def __post_init__(self) -> None:
         late = int((self.interactions.times > self.as_of).sum())

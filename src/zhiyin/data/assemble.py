@@ -1,0 +1,81 @@
+"""From cleaned columns to a Dataset: vocabularies in hash order, signed weights, ties between users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import polars as pl
+from scipy import sparse
+
+from zhiyin.arrays import Ints
+from zhiyin.data.dataset import Dataset, Interactions
+from zhiyin.data.weights import EventWeights
+from zhiyin.item import Item, Items
+from zhiyin.vocabulary import Vocabulary
+
+
+def assemble(
+    events: pl.DataFrame,
+    items: Iterable[Item],
+    weights: EventWeights,
+    *,
+    has_clock: bool,
+    as_of: float | None = None,
+    users: Mapping[str, Mapping[str, str]] | None = None,
+    edges: pl.DataFrame | None = None,
+) -> Dataset:
+    """A dataset of the events that are interactions (weight not 0), in the order given where times are equal.
+
+    events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none), in order of
+    arrival. users: attributes by user id. edges: user_id, friend_id. The rating scale, where it is not set, is taken
+    from the events; the dataset keeps the weights it was made with.
+    """
+    kinds = events["kind"].to_numpy()
+    values = events["value"].cast(pl.Float32).fill_null(np.nan).to_numpy()
+    weights = weights.with_scale_of(kinds, values)
+    signed = weights.weigh(kinds, values)
+    use = signed != 0
+    kept = events.filter(pl.Series(use))
+    user_ids = [*events["user_id"].unique().to_list(), *(users or {})]
+    if edges is not None:
+        user_ids += [*edges["user_id"].to_list(), *edges["friend_id"].to_list()]
+    vocabulary = Vocabulary.of(user_ids, "user")
+    table = Items.of(items, kept["item_id"].unique().to_list())
+    interactions = Interactions.sort(
+        positions(kept["user_id"], vocabulary),
+        positions(kept["item_id"], table.vocabulary),
+        kept["time"].to_numpy(),
+        signed[use],
+        kinds[use],
+        values[use],
+    )
+    latest = float(interactions.times.max()) if len(interactions) else 0.0
+    return Dataset(
+        vocabulary,
+        table,
+        interactions,
+        latest if as_of is None else as_of,
+        has_clock,
+        None if edges is None else friends(edges, vocabulary),
+        users or {},
+        weights,
+    )
+
+
+def positions(ids: pl.Series, vocabulary: Vocabulary) -> Ints:
+    """Positions of a column of ids, -1 where unknown: one look-up for each distinct id. [rows]"""
+    distinct = ids.unique()
+    found = pl.Series(vocabulary.positions(distinct.to_list()), dtype=pl.Int32)
+    return np.asarray(ids.replace_strict(distinct, found, return_dtype=pl.Int32).to_numpy(), np.int32)
+
+
+def friends(edges: pl.DataFrame, vocabulary: Vocabulary) -> sparse.csr_matrix:
+    """Ties as given (a row one way is a tie one way): csr of ones [users, users], without ties to oneself."""
+    rows, columns = positions(edges["user_id"], vocabulary), positions(edges["friend_id"], vocabulary)
+    real = rows != columns
+    size = len(vocabulary)
+    matrix = sparse.csr_matrix((np.ones(real.sum(), np.float32), (rows[real], columns[real])), shape=(size, size))
+    matrix.data[:] = 1.0
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,198 @@
+"""Columns of foreign tables in our terms: times in seconds, kinds of events as codes, attributes of items."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import polars as pl
+
+from zhiyin.errors import DataError, MissingColumn
+from zhiyin.event import CODES, KINDS
+from zhiyin.item import Attribute, Item
+
+SYNONYMS = {
+    "rate": "rating",
+    "review": "rating",
+    "star": "favourite",
+    "favorite": "favourite",
+    "save": "favourite",
+    "bookmark": "favourite",
+    "wishlist": "favourite",
+    "buy": "purchase",
+    "order": "purchase",
+    "transaction": "purchase",
+    "read": "view",
+    "watch": "view",
+    "open": "view",
+    "detail": "view",
+    "show": "impression",
+    "exposure": "impression",
+    "play": "listen",
+    "thumbs_up": "like",
+    "upvote": "like",
+    "thumbs_down": "dislike",
+    "downvote": "dislike",
+    "hide": "dislike",
+    "reply": "comment",
+    "query": "search",
+    "chat": "message",
+}
+"""Other names for the kinds of events."""
+
+TEXTS = ("text", "description", "overview")
+"""Columns of items that are running text; the first that is there becomes Item.text."""
+
+PLAIN = ("item_id", "title", "images", "available_from", "available_until", "hidden")
+"""Columns of items that are no attributes."""
+
+
+def need(frame: pl.DataFrame, names: tuple[str, ...], where: str) -> None:
+    """Raise MissingColumn for the first name that is not there."""
+    for name in names:
+        if name not in frame.columns:
+            raise MissingColumn(name, frame.columns, where)
+
+
+def seconds(column: pl.Series) -> pl.Series:
+    """Times as seconds since 1970 (UTC), Float64, null where a value is no time.
+
+    Numbers may be seconds, milliseconds, microseconds or nanoseconds: a number this side of the year 5138 decides by
+    its size. Texts may be such numbers or ISO 8601; without an offset they are UTC.
+    """
+    kind = column.dtype
+    if kind.is_temporal():
+        return (column.cast(pl.Datetime("us", None)).cast(pl.Int64) / 1e6).cast(pl.Float64)
+    if kind == pl.String:
+        numbers = column.cast(pl.Float64, strict=False)
+        texts = column.is_not_null() & numbers.is_null()
+        if not texts.any():
+            return _scaled(numbers)
+        return _scaled(numbers).fill_null(iso_seconds(column))
+    return _scaled(column.cast(pl.Float64, strict=False))
+
+
+def iso_seconds(column: pl.Series) -> pl.Series:
+    """ISO 8601 texts (a date, or date and time, with or without an offset) as seconds; null where they are not."""
+    text = column.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)[ tT]", "${1}T")
+    text = text.str.replace(r"[zZ]$", "+00:00").str.replace(r"([+-]\d\d)(\d\d)$", "$1:$2")
+    dates = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
+    plain = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
+    short = text.str.to_datetime("%Y-%m-%dT%H:%M", time_unit="us", strict=False)
+    offset = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False)
+    found = plain.fill_null(short).fill_null(offset.dt.replace_time_zone(None)).fill_null(dates)
+    return (found.cast(pl.Int64) / 1e6).cast(pl.Float64)
+
+
+def _scaled(numbers: pl.Series) -> pl.Series:
+    size = numbers.abs()
+    frame = pl.DataFrame({"n": numbers, "s": size})
+    scaled = (
+        pl.when(pl.col("s") >= 1e17)
+        .then(pl.col("n") / 1e9)
+        .when(pl.col("s") >= 1e14)
+        .then(pl.col("n") / 1e6)
+        .when(pl.col("s") >= 1e11)
+        .then(pl.col("n") / 1e3)
+        .otherwise(pl.col("n"))
+    )
+    return frame.select(scaled.alias(numbers.name))[numbers.name]
+
+
+def kind_names(column: pl.Series) -> pl.Series:
+    """Event types in our names; null where a value is neither a kind nor a synonym of one."""
+    known = {**{kind: kind for kind in KINDS}, **SYNONYMS}
+    plain = column.cast(pl.String).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
+    return plain.replace_strict(known, default=None, return_dtype=pl.String)
+
+
+def kind_codes(names: pl.Series) -> pl.Series:
+    """Codes of event.KINDS for names of kinds. Raises DataError for any other value."""
+    wrong = names.filter(names.is_null() | ~names.is_in(list(KINDS)))
+    if len(wrong):
+        raise DataError(f"event_type {wrong[0]!r} is not one of {', '.join(KINDS)}")
+    return names.replace_strict(CODES, return_dtype=pl.UInt8)
+
+
+def ids(column: pl.Series) -> pl.Series:
+    """Ids as text; 7.0 is '7'; null stays null."""
+    if column.dtype.is_float():
+        whole = column.cast(pl.Int64, strict=False)
+        if bool((whole.cast(pl.Float64) == column).fill_null(True).all()):
+            column = whole
+    return column.cast(pl.String).str.strip_chars()
+
+
+def items_of(frame: pl.DataFrame, where: str = "items") -> list[Item]:
+    """Items from a table of any columns: item_id, title, a running text, and every other column as an attribute.
+
+    Texts like "Comedy|Drama" and lists become tuples of texts, numbers stay numbers, empty cells are left out. A column
+    `attributes` of JSON objects is opened. Columns available_from, available_until, hidden and images keep their
+    meaning. The last row of an item_id counts. Raises DataError.
+    """
+    need(frame, ("item_id",), where)
+    frame = frame.with_columns(ids(frame["item_id"]).alias("item_id"))
+    for name in ("available_from", "available_until"):
+        if name in frame.columns:
+            frame = frame.with_columns(seconds(frame[name]).alias(name))
+    text = next((name for name in TEXTS if name in frame.columns), None)
+    several = _several(frame, text)
+    found: dict[str, Item] = {}
+    for row in frame.iter_rows(named=True):
+        if not row["item_id"]:
+            raise DataError(f"{where}: a row has an empty item_id: {str(row)[:200]}")
+        found[row["item_id"]] = _item(row, text, several)
+    return list(found.values())
+
+
+def _several(frame: pl.DataFrame, text: str | None) -> frozenset[str]:
+    """The columns in which some cell holds several texts: there a single text is a tuple of one."""
+    names = [name for name in frame.columns if frame[name].dtype == pl.String and name not in (*PLAIN, text)]
+    return frozenset(name for name in names if frame[name].str.contains("|", literal=True).any())
+
+
+def _item(row: dict[str, Any], text: str | None, several: frozenset[str]) -> Item:
+    attributes: dict[str, Attribute] = {}
+    for name, value in row.items():
+        if name in PLAIN or name == text:
+            continue
+        if name == "attributes" and isinstance(value, str) and value.startswith("{"):
+            attributes |= {key: one for key, v in json.loads(value).items() if (one := attribute(v)) is not None}
+        elif (one := attribute(value)) is not None:
+            attributes[name] = (one,) if name in several and isinstance(one, str) else one
+    images = attribute(row.get("images"))
+    return Item(
+        row["item_id"],
+        str(row.get("title") or "").strip(),
+        str(row[text] or "").strip() if text else "",
+        attributes,
+        images if isinstance(images, tuple) else (str(images),) if images else (),
+        row.get("available_from"),
+        row.get("available_until"),
+        bool(truth(row.get("hidden"))),
+    )
+
+
+def attribute(value: Any) -> Attribute | None:
+    """A cell as an attribute value, None when it says nothing (empty, NaN, an empty list)."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, list | tuple):
+        return tuple(dict.fromkeys(str(one).strip() for one in value if one is not None and str(one).strip())) or None
+    text = str(value).strip()
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            return attribute(json.loads(text))
+        except ValueError:
+            pass
+    if "|" in text:
+        return attribute(text.split("|"))
+    return text or None
+
+
+def truth(value: Any) -> bool:
+    """Whether a cell says yes."""
+    return value.strip().lower() in ("1", "true", "yes", "t", "y") if isinstance(value, str) else bool(value)
