@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -75,13 +76,14 @@ class Event:
             object.__setattr__(self, "event_id", self.natural_id())
 
     def natural_id(self) -> str:
-        """An id made of the content, so that the same event sent twice is one event."""
-        parts = (
-            self.user_id,
-            self.item_id,
-            self.event_type,
-            repr(self.timestamp),
-            repr(self.value),
-            self.session_id or "",
-        )
-        return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+        """An id made of the content, so that the same event sent twice is one event. See data/event_ids.py."""
+        value = "" if self.value is None else str(float_bits(self.value))
+        session = self.session_id or ""
+        ids = (str(len(self.user_id)), str(len(self.item_id)), self.user_id, self.item_id)
+        key = "\x1f".join((*ids, self.event_type, str(float_bits(self.timestamp)), value, "0", session))
+        return blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def float_bits(number: float) -> int:
+    """The bits of a double as a whole number: unlike its decimal text, the same in every library."""
+    return int(struct.unpack("<q", struct.pack("<d", number + 0.0))[0])  # + 0.0 makes -0.0 and 0.0 one number

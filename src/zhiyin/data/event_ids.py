@@ -1,0 +1,129 @@
+"""Tables of events: the columns of Event, checked, and ids made of the content for events that come without one."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+import numpy as np
+import polars as pl
+
+from zhiyin.arrays import Array
+from zhiyin.errors import DataError, MissingColumn
+from zhiyin.event import KINDS, WITHOUT_ITEM
+
+SCHEMA = {
+    "event_id": pl.String,
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "event_type": pl.String,
+    "timestamp": pl.Float64,
+    "value": pl.Float64,
+    "context": pl.String,
+    "session_id": pl.String,
+    "request_id": pl.String,
+    "position": pl.Int64,
+    "propensity": pl.Float64,
+}
+"""The columns of an event table; context is JSON text, "" for none."""
+
+
+class Occurrences:
+    """Numbers equal events of one source 0, 1, 2, … across the pieces in which it is read.
+
+    A file may hold the same purchase twice: both are kept, and reading the file again gives the same numbers.
+    """
+
+    def __init__(self) -> None:
+        self.seen: Array = np.empty(0, np.uint64)
+
+    def number(self, keys: Array) -> Array:
+        """How often each key came before it. keys: uint64 [rows], in order."""
+        order = np.argsort(keys, kind="stable")
+        ordered = keys[order]
+        first = np.searchsorted(ordered, ordered, side="left")
+        counts = np.empty(len(keys), np.int64)
+        counts[order] = np.arange(len(keys)) - first
+        if len(self.seen):
+            earlier = np.searchsorted(self.seen, ordered, side="right") - np.searchsorted(self.seen, ordered, "left")
+            counts[order] += earlier
+        self.seen = np.sort(np.concatenate([self.seen, ordered]), kind="stable")
+        return counts
+
+
+def event_table(frame: pl.DataFrame, occurrences: Occurrences | None = None) -> pl.DataFrame:
+    """A frame with the columns of Event, in order and type, every event with an id.
+
+    event_id, value, context, session_id, request_id, position and propensity may be missing. An event without an id gets
+    the one Event.natural_id would give, a repeat of it in the same source one of its own. Raises DataError for what
+    Event would refuse.
+    """
+    for name in ("user_id", "item_id", "event_type", "timestamp"):
+        if name not in frame.columns:
+            raise MissingColumn(name, frame.columns, "event table")
+    frame = frame.select(
+        (pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind)).alias(name)
+        for name, kind in SCHEMA.items()
+    ).with_columns(pl.col("context", "item_id", "event_id").fill_null(""))
+    _check(frame)
+    missing = frame["event_id"] == ""
+    if not missing.any():
+        return frame
+    made = natural_ids(frame.filter(missing), occurrences or Occurrences())
+    if missing.all():
+        return frame.with_columns(made.alias("event_id"))
+    every = frame["event_id"].to_numpy().copy()
+    every[missing.to_numpy()] = made.to_numpy()
+    return frame.with_columns(pl.Series("event_id", every, pl.String))
+
+
+def natural_ids(frame: pl.DataFrame, occurrences: Occurrences) -> pl.Series:
+    """Ids of the content of each event and of how often it came before: 128 bits, the same on every machine."""
+    bits = {name: _bits(frame[name]) for name in ("timestamp", "value")}
+    parts = frame.select(
+        pl.concat_str(
+            pl.col("user_id").str.len_chars(),
+            pl.col("item_id").str.len_chars(),
+            "user_id",
+            "item_id",
+            "event_type",
+            bits["timestamp"],
+            bits["value"].fill_null(""),
+            separator="\x1f",
+        ).alias("start"),
+        pl.col("session_id").fill_null("").alias("session"),
+    )
+    starts, sessions = parts["start"].to_list(), parts["session"].to_list()
+    digests = [_digest(start, 0, session) for start, session in zip(starts, sessions, strict=True)]
+    keys = np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)[:, 0]
+    counts = occurrences.number(keys)
+    for row in np.flatnonzero(counts):
+        digests[row] = _digest(starts[row], int(counts[row]), sessions[row])
+    return pl.Series("event_id", [digest.hex() for digest in digests], pl.String)
+
+
+def _digest(start: str, occurrence: int, session: str) -> bytes:
+    return blake2b(f"{start}\x1f{occurrence}\x1f{session}".encode(), digest_size=16).digest()
+
+
+def _bits(column: pl.Series) -> pl.Series:
+    numbers = (column.cast(pl.Float64) + 0.0).fill_null(np.nan).to_numpy()
+    whole = pl.Series(column.name, np.ascontiguousarray(numbers).view(np.int64)).cast(pl.String)
+    return pl.select(pl.when(column.is_null()).then(None).otherwise(whole).alias(column.name)).to_series()
+
+
+def _check(frame: pl.DataFrame) -> None:
+    no_item = ~pl.col("event_type").is_in(list(WITHOUT_ITEM)) & (pl.col("item_id") == "")
+    wrong = {
+        "user_id is empty": pl.col("user_id").is_null() | (pl.col("user_id") == ""),
+        f"event_type is not one of {', '.join(KINDS)}": ~pl.col("event_type").is_in(list(KINDS)).fill_null(False),
+        "item_id is empty": no_item,
+        "timestamp is not a finite number of seconds": ~pl.col("timestamp").is_finite().fill_null(False),
+        "value is not a finite number": ~pl.col("value").is_finite().fill_null(True),
+        "propensity is not above 0 and at most 1": ~pl.col("propensity")
+        .is_between(0, 1, closed="right")
+        .fill_null(True),
+    }
+    bad = frame.select(condition.sum().alias(what) for what, condition in wrong.items()).row(0, named=True)
+    for what, count in bad.items():
+        if count:
+            raise DataError(f"event table: in {count} of {len(frame)} rows {what}; ingest_files sets such rows aside")

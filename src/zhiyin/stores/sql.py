@@ -1,0 +1,250 @@
+"""SqlStore: events, items, profiles and notes in SQLite or PostgreSQL, by URL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from zhiyin.data.tables import attributes_from_json
+from zhiyin.errors import DataError, SettingError, require
+from zhiyin.item import Item
+from zhiyin.ports import StoredProfile
+from zhiyin.stores import schema
+from zhiyin.stores.rows import item_digest, profile_json, profile_of
+from zhiyin.stores.sql_log import SqlLog
+
+BATCH = 500
+"""Rows a statement writes or asks for at once."""
+
+
+class SqlStore:
+    """The store of record. url: sqlite:///file.db or postgresql://user@host/database.
+
+    SQLite runs in WAL mode: readers never wait, one writer at a time, any thread. sync: "normal" keeps everything when
+    the process dies; "full" also when the power does, for slower small writes. Raises SettingError, DataError.
+    """
+
+    def __init__(self, url: str, sync: str = "normal") -> None:
+        if sync not in ("normal", "full"):
+            raise SettingError(f"store sync = {sync!r}: must be 'normal' or 'full'")
+        self.engine = _engine(url, sync)
+        try:
+            schema.metadata.create_all(self.engine)
+        except sa.exc.DatabaseError as error:
+            raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
+        self.log = SqlLog(self.engine, sync)
+        self.catalog = SqlCatalog(self.engine)
+        self.profiles = SqlProfiles(self.engine)
+        self.meta = SqlMeta(self.engine)
+        found = self.meta.get("schema")
+        if found is None:
+            self.meta.put("schema", schema.VERSION)
+        elif found != schema.VERSION:
+            raise DataError(f"store {self.engine.url!r} has schema {found}; this Zhiyin needs {schema.VERSION}")
+
+    def fingerprint(self) -> str:
+        """Changes whenever events, items or users do; costs a pass over the items, not over the events."""
+        events, items, profiles = schema.events.c, schema.items.c, schema.profiles.c
+        with self.engine.connect() as connection:
+            facts = [
+                tuple(connection.execute(sa.select(sa.func.count(), sa.func.max(events.seq))).one()),
+                tuple(connection.execute(sa.select(sa.func.count(), sa.func.sum(profiles.version))).one()),
+            ]
+            digest = blake2b(repr(facts).encode(), digest_size=16)
+            for row in connection.execute(sa.select(items.item_id, items.digest).order_by(items.seq)):
+                digest.update(repr(tuple(row)).encode())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+class SqlCatalog:
+    """Catalog in SQL."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    def put(self, items: Iterable[Item]) -> int:
+        changed = 0
+        table = schema.items
+        with self.engine.begin() as connection:
+            for batch in _batches(items):
+                rows = {item.item_id: _item_row(item) for item in batch}
+                known = sa.select(table.c.item_id, table.c.digest).where(table.c.item_id.in_(list(rows)))
+                digests = {row.item_id: row.digest for row in connection.execute(known)}
+                new = [row for item_id, row in rows.items() if digests.get(item_id) != row["digest"]]
+                if new:
+                    connection.execute(_upsert(self.engine, table, "item_id"), new)
+                changed += len(new)
+        return changed
+
+    def get(self, item_id: str) -> Item | None:
+        query = sa.select(schema.items).where(schema.items.c.item_id == item_id)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _item_of(row)
+
+    def delete(self, item_id: str) -> bool:
+        with self.engine.begin() as connection:
+            done = connection.execute(sa.delete(schema.items).where(schema.items.c.item_id == item_id))
+        return done.rowcount > 0
+
+    def all(self) -> list[Item]:
+        with self.engine.connect() as connection:
+            return [_item_of(row) for row in connection.execute(sa.select(schema.items).order_by(schema.items.c.seq))]
+
+
+class SqlProfiles:
+    """ProfileStore in SQL."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    def get(self, user_id: str, version: int | None = None) -> StoredProfile | None:
+        table = schema.profiles
+        query = sa.select(table).where(table.c.user_id == user_id).order_by(table.c.version.desc()).limit(1)
+        if version is not None:
+            query = query.where(table.c.version == version)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else profile_of(row.user_id, row.version, row.updated, row.body)
+
+    def put(self, profile: StoredProfile) -> StoredProfile:
+        for _ in range(20):
+            try:
+                with self.engine.begin() as connection:
+                    return _put_profile(connection, profile)
+            except sa.exc.IntegrityError:  # another writer took the version: take the next
+                continue
+        raise DataError(f"profile of '{profile.user_id}': 20 other writers came first; try again")
+
+    def put_many(self, profiles: Sequence[StoredProfile]) -> int:
+        """Store each as its user's next version unless it says what is stored already. Returns how many were stored."""
+        known = {one.user_id: one for one in self.all()}
+        stored = 0
+        with self.engine.begin() as connection:
+            for profile in profiles:
+                now = known.get(profile.user_id)
+                if now is None or profile_json(now) != profile_json(profile):
+                    _put_profile(connection, profile)
+                    stored += 1
+        return stored
+
+    def all(self) -> list[StoredProfile]:
+        """The newest version of every profile, ordered by user."""
+        table = schema.profiles
+        newest = sa.select(table.c.user_id, sa.func.max(table.c.version).label("version")).group_by(table.c.user_id)
+        last = newest.subquery()
+        join = sa.and_(table.c.user_id == last.c.user_id, table.c.version == last.c.version)
+        with self.engine.connect() as connection:
+            rows = connection.execute(sa.select(table).join(last, join).order_by(table.c.user_id)).all()
+        return [profile_of(row.user_id, row.version, row.updated, row.body) for row in rows]
+
+    def users(self) -> list[str]:
+        query = sa.select(schema.profiles.c.user_id).distinct()
+        with self.engine.connect() as connection:
+            return sorted(connection.execute(query).scalars())
+
+    def delete(self, user_id: str) -> bool:
+        with self.engine.begin() as connection:
+            done = connection.execute(sa.delete(schema.profiles).where(schema.profiles.c.user_id == user_id))
+        return done.rowcount > 0
+
+
+class SqlMeta:
+    """Notes about the data, by key; any JSON value."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    def get(self, key: str) -> Any:
+        """The value of a key, None when there is none."""
+        with self.engine.connect() as connection:
+            query = sa.select(schema.meta.c.value).where(schema.meta.c.key == key)
+            value = connection.execute(query).scalar_one_or_none()
+        return None if value is None else json.loads(value)
+
+    def put(self, key: str, value: Any) -> None:
+        """Set a key."""
+        with self.engine.begin() as connection:
+            connection.execute(_upsert(self.engine, schema.meta, "key"), [{"key": key, "value": json.dumps(value)}])
+
+
+def _engine(url: str, sync: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise SettingError(
+            f"store url {url!r}: must be like sqlite:///file.db or postgresql://user@host/name"
+        ) from error
+    if parsed.get_backend_name() == "postgresql":
+        require("psycopg", "postgres")
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise SettingError(
+            f"store url {url!r}: must name an SQLite file or a PostgreSQL database; for memory, MemoryStore"
+        )
+    engine = sa.create_engine(parsed, connect_args={"timeout": 60})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -65536"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
+
+
+def _upsert(engine: sa.Engine, table: sa.Table, key: str) -> Any:
+    insert = postgresql.insert(table) if engine.dialect.name == "postgresql" else sqlite.insert(table)
+    others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in (key, "seq")}
+    return insert.on_conflict_do_update(index_elements=[key], set_=others)
+
+
+def _put_profile(connection: sa.Connection, profile: StoredProfile) -> StoredProfile:
+    table = schema.profiles.c
+    last = sa.select(sa.func.coalesce(sa.func.max(table.version), 0)).where(table.user_id == profile.user_id)
+    # One statement, so that SQLite holds the write lock while the version is looked up.
+    values = {"user_id": profile.user_id, "updated": profile.updated, "body": profile_json(profile)}
+    insert = sa.insert(schema.profiles).values(version=last.scalar_subquery() + 1, **values).returning(table.version)
+    return replace(profile, version=connection.execute(insert).scalar_one())
+
+
+def _item_row(item: Item) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "title": item.title,
+        "text": item.text,
+        "attributes": json.dumps(dict(item.attributes), ensure_ascii=False),
+        "images": json.dumps(item.images, ensure_ascii=False),
+        "available_from": item.available_from,
+        "available_until": item.available_until,
+        "hidden": item.hidden,
+        "digest": item_digest(item),
+    }
+
+
+def _item_of(row: Any) -> Item:
+    images = tuple(json.loads(row.images))
+    attributes = attributes_from_json(row.attributes)
+    return Item(
+        row.item_id, row.title, row.text, attributes, images, row.available_from, row.available_until, row.hidden
+    )
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

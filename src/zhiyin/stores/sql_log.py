@@ -1,0 +1,148 @@
+"""SqlLog: the event log in SQL. Single events by statement, tables of them in bulk through a staging table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from zhiyin.data.event_ids import SCHEMA, event_table
+from zhiyin.event import Event
+from zhiyin.stores import schema
+from zhiyin.stores.rows import event_of, event_row
+
+CHUNK = 250_000
+"""Rows written in one transaction of a bulk append."""
+
+COLUMNS = ", ".join(SCHEMA)
+
+
+class SqlLog:
+    """EventLog in SQLite or PostgreSQL."""
+
+    def __init__(self, engine: sa.Engine, sync: str = "normal") -> None:
+        self.engine = engine
+        self.sync = sync
+
+    def append(self, events: Sequence[Event]) -> int:
+        if not events:
+            return 0
+        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        statement: Any = insert(schema.events).on_conflict_do_nothing(index_elements=["event_id"])
+        with self.engine.begin() as connection:
+            rows = [event_row(event) for event in events]
+            return len(connection.execute(statement.returning(schema.events.c.seq), rows).all())
+
+    def append_table(self, frame: pl.DataFrame) -> int:
+        rows = event_table(frame)
+        write = self._copy if self.engine.dialect.name == "postgresql" else self._adbc_insert
+        return sum(write(rows.slice(start, CHUNK)) for start in range(0, len(rows), CHUNK))
+
+    def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
+        table = schema.events
+        query = sa.select(table).where(table.c.user_id == user_id)
+        query = query.order_by(table.c.timestamp.desc(), table.c.seq.desc())
+        if limit is not None:
+            query = query.limit(max(limit, 0))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [event_of(dict(row)) for row in reversed(rows)]
+
+    def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
+        return self.columns(tuple(SCHEMA), since, until)
+
+    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+        """Some columns of table(): what training reads needs only five of eleven."""
+        unknown = [name for name in names if name not in SCHEMA]
+        if unknown:
+            raise ValueError(f"no such column: {unknown}; there are {COLUMNS}")
+        bounds = [f"timestamp >= {float(since)!r}"] if since is not None else []
+        bounds += [f"timestamp < {float(until)!r}"] if until is not None else []
+        where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
+        read = self._copy_out if self.engine.dialect.name == "postgresql" else self._adbc_read
+        return read(tuple(names), f"FROM events{where} ORDER BY seq")
+
+    def count(self) -> int:
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.count()).select_from(schema.events)).scalar_one()
+
+    def delete_user(self, user_id: str) -> int:
+        with self.engine.begin() as connection:
+            return connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
+
+    # -- SQLite: Arrow in and out through ADBC ----------------------------------------------------------------------
+
+    def _adbc(self) -> Any:
+        from adbc_driver_sqlite import dbapi
+
+        connection = dbapi.connect(str(self.engine.url.database), autocommit=True)
+        with connection.cursor() as cursor:
+            for pragma in ("busy_timeout = 60000", f"synchronous = {self.sync}", "cache_size = -262144"):
+                cursor.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _adbc_insert(self, rows: pl.DataFrame) -> int:
+        with self._adbc() as connection, connection.cursor() as cursor:
+            cursor.adbc_ingest("incoming", rows, mode="create", temporary=True)
+            cursor.execute(
+                f"INSERT INTO main.events ({COLUMNS}) SELECT {COLUMNS} FROM temp.incoming WHERE true "
+                "ON CONFLICT (event_id) DO NOTHING"
+            )
+            cursor.execute("SELECT changes() AS new")
+            return int(cursor.fetch_polars()["new"][0])
+
+    def _adbc_read(self, names: tuple[str, ...], rest: str) -> pl.DataFrame:
+        # The driver guesses a column's type from its first rows, so no column may begin with nulls.
+        guarded = {pl.Float64: "9e999", pl.Int64: str(-(2**62)), pl.String: "char(31)"}
+        parts = ", ".join(f"COALESCE({name}, {guarded[SCHEMA[name]]}) AS {name}" for name in names)
+        with self._adbc() as connection, connection.cursor() as cursor:
+            cursor.execute(f"SELECT {parts} {rest}")
+            frame: pl.DataFrame = cursor.fetch_polars()
+        nothing: dict[Any, Any] = {pl.Float64: float("inf"), pl.Int64: -(2**62), pl.String: "\x1f"}
+        return frame.select(
+            pl.when(pl.col(name) == nothing[SCHEMA[name]])
+            .then(None)
+            .otherwise(pl.col(name))
+            .cast(SCHEMA[name])
+            .alias(name)
+            if len(frame)
+            else pl.lit(None, SCHEMA[name]).alias(name)
+            for name in names
+        ).head(len(frame))
+
+    # -- PostgreSQL: COPY -------------------------------------------------------------------------------------------
+
+    def _copy(self, rows: pl.DataFrame) -> int:
+        raw: Any = self.engine.raw_connection()
+        try:
+            with raw.cursor() as cursor:
+                cursor.execute("CREATE TEMP TABLE incoming (LIKE events INCLUDING DEFAULTS) ON COMMIT DROP")
+                with cursor.copy(f"COPY incoming ({COLUMNS}) FROM STDIN (FORMAT csv)") as copy:
+                    copy.write(rows.write_csv(include_header=False, quote_style="non_numeric").encode())
+                cursor.execute(
+                    f"INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM incoming ORDER BY seq "
+                    "ON CONFLICT (event_id) DO NOTHING"
+                )
+                new = cursor.rowcount
+            raw.commit()
+        finally:
+            raw.close()
+        return int(new)
+
+    def _copy_out(self, names: tuple[str, ...], rest: str) -> pl.DataFrame:
+        raw: Any = self.engine.raw_connection()
+        try:
+            with raw.cursor() as cursor:
+                query = f"COPY (SELECT {', '.join(names)} {rest}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+                with cursor.copy(query) as copy:
+                    data = b"".join(bytes(block) for block in copy)
+        finally:
+            raw.close()
+        schema_of = {name: SCHEMA[name] for name in names}
+        if not data:
+            return pl.DataFrame(schema=schema_of)
+        return pl.read_csv(io.BytesIO(data), has_header=False, schema=schema_of)

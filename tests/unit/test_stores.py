@@ -1,0 +1,243 @@
+"""The event log, catalogue and profile ports: one suite that every adapter passes."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zhiyin.data.event_ids import Occurrences, event_table
+from zhiyin.errors import DataError, SettingError
+from zhiyin.event import KINDS, Event
+from zhiyin.item import Item
+from zhiyin.ports import StoredProfile
+from zhiyin.profile import Interest
+from zhiyin.stores.memory import MemoryStore
+from zhiyin.stores.sql import SqlStore
+
+
+def postgres() -> SqlStore:
+    store = SqlStore(os.environ["TEST_POSTGRES_URL"])
+    with store.engine.begin() as connection:
+        for table in ("events", "items", "profiles"):
+            connection.exec_driver_sql(f"TRUNCATE {table} RESTART IDENTITY")
+    return store
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    if request.param == "postgresql" and "TEST_POSTGRES_URL" not in os.environ:
+        pytest.skip("TEST_POSTGRES_URL is not set")
+    made = SqlStore(f"sqlite:///{tmp_path / 'store.db'}") if request.param == "sqlite" else postgres()
+    yield made
+    made.close()
+
+
+FULL = Event("u", "i", "impression", 3.5, None, {"device": "手机", "n": 1}, "s", "r", 2, 0.25, "given")
+
+
+def test_an_event_comes_back_as_it_went_in(store: Any) -> None:
+    plain = Event("u", "i", "rating", 4.0, 2.5)
+    assert store.log.append([FULL, plain]) == 2
+    assert store.log.of_user("u") == [FULL, plain]
+
+
+def test_a_table_comes_back_as_it_went_in(store: Any) -> None:
+    events = [FULL, Event("u", "", "search", 5, context={"text": 'a "b",\nc'}), Event("ü", "i,", "dwell", -1.5, 0.1)]
+    store.log.append(events)
+    table = store.log.table()
+    other = MemoryStore()
+    assert other.log.append_table(table) == 3
+    assert [*other.log.of_user("u"), *other.log.of_user("ü")] == events
+    assert store.log.append_table(table) == 0
+    assert table.schema == event_table(table).schema
+
+
+def test_bulk_keeps_nulls_and_empty_texts(store: Any) -> None:
+    events = [Event("u", "i", "click", float(time)) for time in range(3)]
+    mixed = [*events, FULL]
+    other = MemoryStore()
+    other.log.append(mixed)
+    assert store.log.append_table(other.log.table()) == 4
+    assert store.log.of_user("u") == sorted(mixed, key=lambda one: one.timestamp)
+
+
+def test_the_same_event_twice_is_one(store: Any) -> None:
+    event = Event("u", "i", "click", 1.0)
+    assert store.log.append([event, event]) == 1
+    assert store.log.append([event]) == 0
+    assert (
+        store.log.append_table(
+            pl.DataFrame({"user_id": ["u"], "item_id": ["i"], "event_type": ["click"], "timestamp": [1.0]})
+        )
+        == 0
+    )
+    assert store.log.count() == 1
+
+
+def test_repeats_in_one_table_are_kept_and_the_table_twice_changes_nothing(store: Any) -> None:
+    table = pl.DataFrame(
+        {"user_id": ["u"] * 3, "item_id": ["i"] * 3, "event_type": ["purchase"] * 3, "timestamp": [7] * 3}
+    )
+    assert store.log.append_table(table) == 3
+    assert store.log.append_table(table) == 0
+    assert len(store.log.of_user("u")) == 3
+
+
+def test_a_user_s_events_are_oldest_first_and_equal_times_in_order_of_arrival(store: Any) -> None:
+    for item, time in (("c", 5), ("a", 9), ("b", 5), ("d", 1)):
+        store.log.append([Event("u", item, "click", time)])
+    assert [event.item_id for event in store.log.of_user("u")] == ["d", "c", "b", "a"]
+    assert [event.item_id for event in store.log.of_user("u", 2)] == ["b", "a"]
+    assert store.log.of_user("u", 0) == store.log.of_user("nobody") == []
+
+
+def test_table_is_in_order_of_arrival_and_half_open(store: Any) -> None:
+    store.log.append([Event("u", "i", "click", time) for time in (3, 1, 2)])
+    assert store.log.table()["timestamp"].to_list() == [3, 1, 2]
+    assert store.log.table(1, 3)["timestamp"].to_list() == [1, 2]
+    assert len(store.log.table(50)) == 0
+
+
+def test_deleting_a_user_forgets_only_that_user(store: Any) -> None:
+    store.log.append([Event("u", "i", "click", 1), Event("v", "i", "click", 1), Event("u", "j", "click", 2)])
+    assert store.log.delete_user("u") == 2
+    assert store.log.count() == 1
+    assert store.log.delete_user("u") == 0
+
+
+def test_a_wrong_table_is_refused_whole(store: Any) -> None:
+    good = {"user_id": "u", "item_id": "i", "event_type": "click", "timestamp": 1.0}
+    for wrong in ({"event_type": "hug"}, {"timestamp": float("nan")}, {"user_id": ""}, {"item_id": None}):
+        with pytest.raises(DataError, match="in 1 of 2 rows"):
+            store.log.append_table(pl.DataFrame([good, {**good, **wrong}]))
+    assert store.log.count() == 0
+
+
+def test_items_are_put_replaced_and_deleted(store: Any) -> None:
+    wine = Item(
+        "w", "Chianti", "dry", {"abv": 13.5, "grapes": ("Sangiovese",), "bio": True}, ("a.png",), 1.0, 2.0, True
+    )
+    other = Item("o")
+    assert store.catalog.put([wine, other]) == 2
+    assert store.catalog.put([wine, replace(other, title="New")]) == 1
+    assert store.catalog.all() == [wine, replace(other, title="New")]
+    assert store.catalog.get("w") == wine
+    assert store.catalog.delete("w")
+    assert not store.catalog.delete("w")
+    assert store.catalog.get("w") is None
+
+
+def test_profiles_have_versions(store: Any) -> None:
+    interest = Interest(("grapes", "Merlot"), 0.5, ("e1",), 1.0, 2.0, True, "why")
+    first = StoredProfile(
+        "u", {"age": "30"}, ("v",), (("type", "Red"),), (("type", "Rosé"),), (interest,), (interest,), "s", 9
+    )
+    stored = store.profiles.put(first)
+    assert stored == replace(first, version=1)
+    second = store.profiles.put(replace(stored, summary="t"))
+    assert (second.version, store.profiles.get("u")) == (2, second)
+    assert store.profiles.get("u", 1) == stored
+    assert store.profiles.get("u", 3) is store.profiles.get("v") is None
+    assert store.profiles.users() == ["u"]
+    assert store.profiles.delete("u")
+    assert not store.profiles.delete("u")
+
+
+def test_many_profiles_are_stored_only_where_they_differ(store: Any) -> None:
+    one, two = StoredProfile("a", {"x": "1"}), StoredProfile("b")
+    assert store.profiles.put_many([one, two]) == 2
+    assert store.profiles.put_many([one, replace(two, summary="new")]) == 1
+    assert [profile.version for profile in store.profiles.all()] == [1, 2]
+
+
+def test_notes(store: Any) -> None:
+    assert store.meta.get("nothing") is None
+    for value in ([1, 5], {"a": None}):
+        store.meta.put("scale", value)
+        assert store.meta.get("scale") == value
+
+
+def test_the_fingerprint_follows_every_change(store: Any) -> None:
+    seen = [store.fingerprint()]
+    for change in (
+        lambda: store.log.append([Event("u", "i", "click", 1)]),
+        lambda: store.catalog.put([Item("i")]),
+        lambda: store.catalog.put([Item("i", "t")]),
+        lambda: store.profiles.put(StoredProfile("u")),
+        lambda: store.profiles.put(StoredProfile("u")),
+        lambda: store.log.delete_user("u"),
+    ):
+        assert store.fingerprint() == seen[-1]
+        change()
+        assert store.fingerprint() not in seen
+        seen.append(store.fingerprint())
+
+
+def test_many_threads_write_at_once(store: Any) -> None:
+    def write(thread: int) -> None:
+        for number in range(10):
+            store.log.append([Event(f"u{thread}", "i", "click", number), Event("all", "i", "click", number)])
+            store.profiles.put(StoredProfile("all"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert store.log.count() == 50
+    assert store.profiles.get("all").version == 40
+
+
+def test_a_store_is_still_there_when_opened_again(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    SqlStore(url, sync="full").log.append([FULL])
+    assert SqlStore(url).log.of_user("u") == [FULL]
+
+
+def test_wrong_urls_and_foreign_files_are_refused(tmp_path: Path) -> None:
+    for url in ("nonsense", "sqlite://", "mysql://x/y"):
+        with pytest.raises(SettingError, match="must"):
+            SqlStore(url)
+    (tmp_path / "text.db").write_text("not a database, but long enough to be taken for one" * 40)
+    with pytest.raises(DataError, match="cannot be opened"):
+        SqlStore(f"sqlite:///{tmp_path / 'text.db'}")
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=5)
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(TEXT, TEXT, st.sampled_from(KINDS), NUMBER, st.none() | NUMBER, st.none() | TEXT)
+def test_an_event_has_the_same_id_alone_and_in_bulk(
+    user: str, item: str, kind: str, time: float, value: float | None, session: str | None
+) -> None:
+    event = Event(user, item, kind, time, value, session_id=session)
+    columns = ("user_id", "item_id", "event_type", "timestamp", "value", "session_id")
+    schema = dict.fromkeys(columns, pl.String) | {"timestamp": pl.Float64, "value": pl.Float64}
+    frame = pl.DataFrame([[getattr(event, name) for name in columns]], schema=schema, orient="row")
+    assert event_table(frame)["event_id"].to_list() == [event.event_id]
+
+
+def test_ids_are_the_same_for_ever() -> None:
+    assert Event("u", "i", "rating", 1.5, -0.0).event_id == Event("u", "i", "rating", 1.5, 0.0).event_id
+    assert Event("u", "i", "click", 1337860800).event_id == "ff7724157d4cff8877a0acb2f7b584b9"
+
+
+@given(st.lists(st.integers(0, 4), max_size=30), st.integers(1, 7))
+def test_repeats_are_numbered_alike_however_a_file_is_cut(items: list[int], size: int) -> None:
+    frame = pl.DataFrame(
+        {"user_id": ["u"] * len(items), "item_id": [f"i{one}" for one in items], "event_type": ["click"] * len(items)},
+        schema=dict.fromkeys(("user_id", "item_id", "event_type"), pl.String),
+    ).with_columns(timestamp=pl.lit(1.0))
+    whole = event_table(frame)["event_id"].to_list()
+    counter = Occurrences()
+    pieces = [event_table(frame.slice(at, size), counter)["event_id"].to_list() for at in range(0, len(items), size)]
+    assert [one for piece in pieces for one in piece] == whole
+    assert len(set(whole)) == len(items)
