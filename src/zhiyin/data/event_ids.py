@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from hashlib import blake2b
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 
 from zhiyin.arrays import Array
 from zhiyin.errors import DataError, MissingColumn
-from zhiyin.event import KINDS, WITHOUT_ITEM
+from zhiyin.event import ID_BYTES, KINDS, WITHOUT_ITEM
 
 SCHEMA = {
     "event_id": pl.String,
@@ -77,7 +78,7 @@ def event_table(frame: pl.DataFrame, occurrences: Occurrences | None = None) -> 
 
 
 def natural_ids(frame: pl.DataFrame, occurrences: Occurrences) -> pl.Series:
-    """Ids of the content of each event and of how often it came before: 128 bits, the same on every machine."""
+    """Ids of the content of each event and of how often it came before: 96 bits, the same on every machine."""
     bits = {name: _bits(frame[name]) for name in ("timestamp", "value")}
     parts = frame.select(
         pl.concat_str(
@@ -94,15 +95,17 @@ def natural_ids(frame: pl.DataFrame, occurrences: Occurrences) -> pl.Series:
     )
     starts, sessions = parts["start"].to_list(), parts["session"].to_list()
     digests = [_digest(start, 0, session) for start, session in zip(starts, sessions, strict=True)]
-    keys = np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)[:, 0]
+    whole = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, ID_BYTES)
+    keys = np.ascontiguousarray(whole[:, :8]).view("<u8").ravel()
     counts = occurrences.number(keys)
     for row in np.flatnonzero(counts):
         digests[row] = _digest(starts[row], int(counts[row]), sessions[row])
-    return pl.Series("event_id", [digest.hex() for digest in digests], pl.String)
+    text = urlsafe_b64encode(b"".join(digests)).decode()
+    return pl.Series("event_id", [text[at : at + 16] for at in range(0, len(text), 16)], pl.String)
 
 
 def _digest(start: str, occurrence: int, session: str) -> bytes:
-    return blake2b(f"{start}\x1f{occurrence}\x1f{session}".encode(), digest_size=16).digest()
+    return blake2b(f"{start}\x1f{occurrence}\x1f{session}".encode(), digest_size=ID_BYTES).digest()
 
 
 def _bits(column: pl.Series) -> pl.Series:

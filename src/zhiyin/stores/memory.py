@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
 from threading import Lock
@@ -55,6 +56,15 @@ class MemoryLog:
 
     def append_table(self, frame: pl.DataFrame) -> int:
         return self.append([event_of(row) for row in event_table(frame).iter_rows(named=True)])
+
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Around many append_table; nothing to prepare here."""
+        yield
+
+    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+        """Some columns of table()."""
+        return self.table(since, until).select(names)
 
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
         with self._lock:

@@ -36,6 +36,8 @@ class SqlStore:
         self.engine = _engine(url, sync)
         try:
             schema.metadata.create_all(self.engine)
+            for index in schema.events.indexes:  # a bulk load that was killed may have left it out
+                index.create(self.engine, checkfirst=True)
         except sa.exc.DatabaseError as error:
             raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
         self.log = SqlLog(self.engine, sync)

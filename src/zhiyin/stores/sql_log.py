@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import polars as pl
@@ -15,7 +16,7 @@ from zhiyin.event import Event
 from zhiyin.stores import schema
 from zhiyin.stores.rows import event_of, event_row
 
-CHUNK = 250_000
+CHUNK = 500_000
 """Rows written in one transaction of a bulk append."""
 
 COLUMNS = ", ".join(SCHEMA)
@@ -74,6 +75,18 @@ class SqlLog:
         with self.engine.begin() as connection:
             return connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
 
+    @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """Around many append_table: an empty log gets its index of users at the end, in one go, which is twice as fast."""
+        index = next(iter(schema.events.indexes))
+        empty = self.count() == 0
+        if empty:
+            index.drop(self.engine, checkfirst=True)
+        try:
+            yield
+        finally:
+            index.create(self.engine, checkfirst=True)
+
     # -- SQLite: Arrow in and out through ADBC ----------------------------------------------------------------------
 
     def _adbc(self) -> Any:
@@ -81,7 +94,12 @@ class SqlLog:
 
         connection = dbapi.connect(str(self.engine.url.database), autocommit=True)
         with connection.cursor() as cursor:
-            for pragma in ("busy_timeout = 60000", f"synchronous = {self.sync}", "cache_size = -262144"):
+            for pragma in (
+                "busy_timeout = 60000",
+                f"synchronous = {self.sync}",
+                "cache_size = -262144",
+                "temp_store = memory",
+            ):
                 cursor.execute(f"PRAGMA {pragma}")
         return connection
 
