@@ -6,6 +6,7 @@ Adapters live in stores/ and llm/. Every port has one test suite that each of it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +33,12 @@ class EventLog(Protocol):
 
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         """Events with since <= timestamp < until as columns, in order of arrival."""
+
+    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+        """Some columns of table()."""
+
+    def bulk(self) -> AbstractContextManager[None]:
+        """Around many append_table."""
 
     def count(self) -> int: ...
 
@@ -80,9 +87,42 @@ class ProfileStore(Protocol):
     def put(self, profile: StoredProfile) -> StoredProfile:
         """Store as the next version; returns it with its version number."""
 
+    def put_many(self, profiles: Sequence[StoredProfile]) -> int:
+        """Store each as its user's next version unless that is what is stored. Returns how many were stored."""
+
+    def all(self) -> list[StoredProfile]:
+        """The newest version of every profile."""
+
     def users(self) -> list[str]: ...
 
     def delete(self, user_id: str) -> bool: ...
+
+
+class Meta(Protocol):
+    """Notes about the data, by key; any JSON value."""
+
+    def get(self, key: str) -> Any: ...
+
+    def put(self, key: str, value: Any) -> None: ...
+
+
+class Store(Protocol):
+    """The stores of record together."""
+
+    @property
+    def log(self) -> EventLog: ...
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    @property
+    def profiles(self) -> ProfileStore: ...
+
+    @property
+    def meta(self) -> Meta: ...
+
+    def fingerprint(self) -> str:
+        """Changes whenever events, items or users do."""
 
 
 class VectorIndex(Protocol):
