@@ -1,0 +1,56 @@
+"""From the store to a Dataset: what was known as of a moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from zhiyin.data.assemble import assemble
+from zhiyin.data.columns import kind_codes
+from zhiyin.data.dataset import Dataset
+from zhiyin.data.weights import EventWeights
+from zhiyin.ports import Store
+
+READ = ("user_id", "item_id", "timestamp", "event_type", "value")
+
+
+def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None) -> Dataset:
+    """Everything known at a moment (as_of, events at that very time included), or all there is when None.
+
+    A rating scale that is not set is taken from all ratings in the store and noted there, see weights_for.
+    """
+    until = None if as_of is None else float(np.nextafter(as_of, np.inf))
+    table = store.log.columns(READ, None, until)
+    events = table.select(
+        "user_id",
+        "item_id",
+        pl.col("timestamp").alias("time"),
+        kind_codes(table["event_type"]).alias("kind"),
+        pl.col("value"),
+    )
+    profiles = store.profiles.all()
+    edges = [(one.user_id, friend) for one in profiles for friend in one.friends]
+    dataset = assemble(
+        events,
+        store.catalog.all(),
+        weights,
+        has_clock=store.meta.get("has_clock") is not False,
+        as_of=as_of,
+        users={one.user_id: dict(one.attributes) for one in profiles},
+        edges=pl.DataFrame(edges, schema={"user_id": pl.String, "friend_id": pl.String}, orient="row")
+        if edges
+        else None,
+    )
+    if dataset.weights.rating_scale is not None:
+        store.meta.put("rating_scale", list(dataset.weights.rating_scale))
+    return dataset
+
+
+def weights_for(store: Store, weights: EventWeights) -> EventWeights:
+    """The weights a live profile needs: with the rating scale that the last dataset of this store was made with."""
+    noted = store.meta.get("rating_scale")
+    if weights.rating_scale is not None or noted is None:
+        return weights
+    return replace(weights, rating_scale=(float(noted[0]), float(noted[1])))
