@@ -109,7 +109,7 @@ def _digest(start: str, occurrence: int, session: str) -> bytes:
 
 
 def _bits(column: pl.Series) -> pl.Series:
-    numbers = (column.cast(pl.Float64) + 0.0).fill_null(np.nan).to_numpy()
+    numbers = column.cast(pl.Float64).fill_null(np.nan).to_numpy() + 0.0  # makes -0.0 and 0.0 one number
     whole = pl.Series(column.name, np.ascontiguousarray(numbers).view(np.int64)).cast(pl.String)
     return pl.select(pl.when(column.is_null()).then(None).otherwise(whole).alias(column.name)).to_series()
 

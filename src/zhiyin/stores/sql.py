@@ -40,7 +40,7 @@ class SqlStore:
                 index.create(self.engine, checkfirst=True)
         except sa.exc.DatabaseError as error:
             raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
-        self.log = SqlLog(self.engine, sync)
+        self.log = SqlLog(self.engine)
         self.catalog = SqlCatalog(self.engine)
         self.profiles = SqlProfiles(self.engine)
         self.meta = SqlMeta(self.engine)
@@ -198,7 +198,7 @@ def _engine(url: str, sync: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -65536"):
+        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -131072"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

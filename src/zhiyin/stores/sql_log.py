@@ -1,10 +1,12 @@
-"""SqlLog: the event log in SQL. Single events by statement, tables of them in bulk through a staging table."""
+"""SqlLog: the event log in SQL. Single events by statement, tables of them in bulk."""
 
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,15 +21,17 @@ from zhiyin.stores.rows import event_of, event_row
 CHUNK = 500_000
 """Rows written in one transaction of a bulk append."""
 
+FETCH = 50_000
+"""Rows read at once."""
+
 COLUMNS = ", ".join(SCHEMA)
 
 
 class SqlLog:
     """EventLog in SQLite or PostgreSQL."""
 
-    def __init__(self, engine: sa.Engine, sync: str = "normal") -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self.sync = sync
 
     def append(self, events: Sequence[Event]) -> int:
         if not events:
@@ -40,7 +44,7 @@ class SqlLog:
 
     def append_table(self, frame: pl.DataFrame) -> int:
         rows = event_table(frame)
-        write = self._copy if self.engine.dialect.name == "postgresql" else self._adbc_insert
+        write = self._copy if self.engine.dialect.name == "postgresql" else self._insert_staged
         return sum(write(rows.slice(start, CHUNK)) for start in range(0, len(rows), CHUNK))
 
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
@@ -64,7 +68,7 @@ class SqlLog:
         bounds = [f"timestamp >= {float(since)!r}"] if since is not None else []
         bounds += [f"timestamp < {float(until)!r}"] if until is not None else []
         where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
-        read = self._copy_out if self.engine.dialect.name == "postgresql" else self._adbc_read
+        read = self._copy_out if self.engine.dialect.name == "postgresql" else self._read_rows
         return read(tuple(names), f"FROM events{where} ORDER BY seq")
 
     def count(self) -> int:
@@ -87,50 +91,46 @@ class SqlLog:
         finally:
             index.create(self.engine, checkfirst=True)
 
-    # -- SQLite: Arrow in and out through ADBC ----------------------------------------------------------------------
+    # -- SQLite -----------------------------------------------------------------------------------------------------
+    # ADBC moves tables fast, but brings a second copy of SQLite into the process. Two copies do not see each other's
+    # POSIX locks, and on one file that destroys it (sqlite.org/howtocorrupt.html, 2.2.1; it did so here). So ADBC only
+    # ever writes a file of its own, closed before Python's SQLite attaches it.
 
-    def _adbc(self) -> Any:
-        from adbc_driver_sqlite import dbapi
+    def _insert_staged(self, rows: pl.DataFrame) -> int:
+        folder = Path(str(self.engine.url.database)).parent
+        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as staging:
+            file = str(Path(staging) / "incoming.db")
+            _write_staging(file, rows)
+            raw: Any = self.engine.raw_connection()
+            try:
+                raw.cursor().execute("ATTACH ? AS staging", (file,))
+                try:
+                    cursor = raw.cursor().execute(
+                        f"INSERT INTO main.events ({COLUMNS}) SELECT {COLUMNS} FROM staging.incoming WHERE true "
+                        "ORDER BY rowid ON CONFLICT (event_id) DO NOTHING"
+                    )
+                    raw.commit()
+                    return int(cursor.rowcount)
+                finally:
+                    raw.rollback()
+                    raw.cursor().execute("DETACH staging")
+            finally:
+                raw.close()
 
-        connection = dbapi.connect(str(self.engine.url.database), autocommit=True)
-        with connection.cursor() as cursor:
-            for pragma in (
-                "busy_timeout = 60000",
-                f"synchronous = {self.sync}",
-                "cache_size = -262144",
-                "temp_store = memory",
-            ):
-                cursor.execute(f"PRAGMA {pragma}")
-        return connection
-
-    def _adbc_insert(self, rows: pl.DataFrame) -> int:
-        with self._adbc() as connection, connection.cursor() as cursor:
-            cursor.adbc_ingest("incoming", rows, mode="create", temporary=True)
-            cursor.execute(
-                f"INSERT INTO main.events ({COLUMNS}) SELECT {COLUMNS} FROM temp.incoming WHERE true "
-                "ON CONFLICT (event_id) DO NOTHING"
-            )
-            cursor.execute("SELECT changes() AS new")
-            return int(cursor.fetch_polars()["new"][0])
-
-    def _adbc_read(self, names: tuple[str, ...], rest: str) -> pl.DataFrame:
-        # The driver guesses a column's type from its first rows, so no column may begin with nulls.
-        guarded = {pl.Float64: "9e999", pl.Int64: str(-(2**62)), pl.String: "char(31)"}
-        parts = ", ".join(f"COALESCE({name}, {guarded[SCHEMA[name]]}) AS {name}" for name in names)
-        with self._adbc() as connection, connection.cursor() as cursor:
-            cursor.execute(f"SELECT {parts} {rest}")
-            frame: pl.DataFrame = cursor.fetch_polars()
-        nothing: dict[Any, Any] = {pl.Float64: float("inf"), pl.Int64: -(2**62), pl.String: "\x1f"}
-        return frame.select(
-            pl.when(pl.col(name) == nothing[SCHEMA[name]])
-            .then(None)
-            .otherwise(pl.col(name))
-            .cast(SCHEMA[name])
-            .alias(name)
-            if len(frame)
-            else pl.lit(None, SCHEMA[name]).alias(name)
-            for name in names
-        ).head(len(frame))
+    def _read_rows(self, names: tuple[str, ...], rest: str) -> pl.DataFrame:
+        raw: Any = self.engine.raw_connection()
+        schema_of = {name: SCHEMA[name] for name in names}
+        frames = [pl.DataFrame(schema=schema_of)]
+        try:
+            cursor = raw.cursor()
+            cursor.execute(f"SELECT {', '.join(names)} {rest}")
+            while rows := cursor.fetchmany(FETCH):
+                # By columns: polars takes a tuple of one type much faster than rows of mixed ones.
+                columns = zip(*rows, strict=True)
+                frames.append(pl.DataFrame([pl.Series(n, c, SCHEMA[n]) for n, c in zip(names, columns, strict=True)]))
+        finally:
+            raw.close()
+        return pl.concat(frames)
 
     # -- PostgreSQL: COPY -------------------------------------------------------------------------------------------
 
@@ -164,3 +164,12 @@ class SqlLog:
         if not data:
             return pl.DataFrame(schema=schema_of)
         return pl.read_csv(io.BytesIO(data), has_header=False, schema=schema_of)
+
+
+def _write_staging(file: str, rows: pl.DataFrame) -> None:
+    from adbc_driver_sqlite import dbapi
+
+    with dbapi.connect(file, autocommit=True) as connection, connection.cursor() as cursor:
+        for pragma in ("journal_mode = OFF", "synchronous = OFF"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.adbc_ingest("incoming", rows, mode="create")
