@@ -213,6 +213,22 @@ def test_a_store_is_still_there_when_opened_again(tmp_path: Path) -> None:
     assert SqlStore(url).log.of_user("u") == [FULL]
 
 
+def test_bulk_and_single_writes_side_by_side_leave_the_file_whole(tmp_path: Path) -> None:
+    store = SqlStore(f"sqlite:///{tmp_path / 'store.db'}")
+    with store.engine.connect() as reader:
+        for part in range(5):
+            times = [part * 100.0 + n for n in range(100)]
+            frame = pl.DataFrame({"timestamp": times}).with_columns(
+                user_id=pl.lit("u"), item_id=pl.lit("i"), event_type=pl.lit("click")
+            )
+            assert store.log.append_table(frame) == 100
+            store.catalog.put([Item(f"i{part}")])
+            assert reader.exec_driver_sql("SELECT count(*) FROM events").scalar() == 100 * (part + 1)
+            reader.rollback()
+        assert reader.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    assert not list(tmp_path.glob(".incoming*"))
+
+
 def test_wrong_urls_and_foreign_files_are_refused(tmp_path: Path) -> None:
     for url in ("nonsense", "sqlite://", "mysql://x/y"):
         with pytest.raises(SettingError, match="must"):

@@ -127,8 +127,8 @@ def ids(column: pl.Series) -> pl.Series:
 def items_of(frame: pl.DataFrame, where: str = "items") -> list[Item]:
     """Items from a table of any columns: item_id, title, a running text, and every other column as an attribute.
 
-    Texts like "Comedy|Drama" and lists become tuples of texts, numbers stay numbers, empty cells are left out. A column
-    `attributes` of JSON objects is opened. Columns available_from, available_until, hidden and images keep their
+    Texts like "Comedy|Drama" and lists become tuples of texts, numbers stay numbers, empty cells are left out. A
+    cell that is a JSON object gives its attributes. Columns available_from, available_until, hidden and images keep their
     meaning. The last row of an item_id counts. Raises DataError.
     """
     need(frame, ("item_id",), where)
@@ -157,21 +157,41 @@ def _item(row: dict[str, Any], text: str | None, several: frozenset[str]) -> Ite
     for name, value in row.items():
         if name in PLAIN or name == text:
             continue
-        if name == "attributes" and isinstance(value, str) and value.startswith("{"):
-            attributes |= {key: one for key, v in json.loads(value).items() if (one := attribute(v)) is not None}
+        if isinstance(value, str) and value.startswith("{") and (opened := _object(value)) is not None:
+            attributes |= opened
         elif (one := attribute(value)) is not None:
             attributes[name] = (one,) if name in several and isinstance(one, str) else one
     images = attribute(row.get("images"))
     return Item(
         row["item_id"],
-        str(row.get("title") or "").strip(),
-        str(row[text] or "").strip() if text else "",
+        _joined(row.get("title")),
+        _joined(row[text]) if text else "",
         attributes,
         images if isinstance(images, tuple) else (str(images),) if images else (),
         row.get("available_from"),
         row.get("available_until"),
         bool(truth(row.get("hidden"))),
     )
+
+
+def _object(text: str) -> dict[str, Attribute] | None:
+    """The attributes in a JSON object, None when the text is no such thing; what is nested deeper is left out."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    plain = {str(name): attribute(value) for name, value in found.items() if not isinstance(value, dict)}
+    return {name: value for name, value in plain.items() if value is not None}
+
+
+def _joined(value: Any) -> str:
+    """A cell as running text; a list of paragraphs is joined."""
+    if isinstance(value, str) and not value.startswith("["):
+        return value.strip()
+    found = attribute(value)
+    return " ".join(found) if isinstance(found, tuple) else "" if found is None else str(value).strip()
 
 
 def attribute(value: Any) -> Attribute | None:
