@@ -257,3 +257,15 @@ def test_a_file_of_many_blocks_keeps_every_row_and_line(
     assert (summary.new, summary.quarantined) == (99, 1)
     assert aside(tmp_path)[0]["line"] == 42
     assert [row[3] for row in facts(store)] == [float(n) for n in range(100) if n != 40]
+
+
+@pytest.mark.parametrize("end", ["", "broken,\n"])
+def test_pieces_that_end_with_the_file(
+    store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr("zhiyin.ingest.formats.ROWS", 10)
+    lines = "".join(f'{{"user_id": "u", "item_id": "i", "timestamp": {n}}}\n' for n in range(4))
+    rows = "".join(f'"u",i,{n}\n' for n in range(4, 8))
+    summary = ingest(store, tmp_path, e__jsonl=lines + end, f__csv="user_id,item_id,timestamp\n" + rows + end)
+    assert (summary.new, summary.quarantined) == (8, 2 if end else 0)
+    assert sum(one.read for one in summary.files) == summary.new + summary.quarantined

@@ -88,6 +88,7 @@ def _ingest(path: Path, store: Store, folder: Path, progress: Progress) -> FileS
         first = next(reader)
         while not len(first.frame):  # nothing but broken rows so far
             aside.write(first.rejects)
+            summary.read += len(first.rejects)
             following = next(reader, None)
             if following is None:
                 raise DataError(f"{path}: not one row could be read; the reasons are in {aside.path}")
@@ -110,6 +111,10 @@ def _events(every: Iterable[Piece], layout: Layout, store: Store, aside: _Quaran
     writing: Future[int] | None = None
     with ThreadPoolExecutor(1) as pool:
         for piece in every:
+            if not len(piece.frame):  # nothing left after the last full piece, or only broken rows
+                aside.write(piece.rejects)
+                summary.read += len(piece.rejects)
+                continue
             frame, rejects = clean_events(piece, _layout_of(piece, layout, summary.path), summary.path)
             aside.write(rejects)
             summary.read += len(piece.frame) + len(piece.rejects)
@@ -132,6 +137,10 @@ def _agree_on_clock(store: Store, clock: bool, path: str) -> None:
 def _others(every: Iterable[Piece], layout: Layout, store: Store, aside: _Quarantine) -> None:
     frames, summary = [], aside.summary
     for piece in every:
+        if not len(piece.frame):
+            aside.write(piece.rejects)
+            summary.read += len(piece.rejects)
+            continue
         of_piece = _layout_of(piece, layout, summary.path)
         frame, rejects = clean_rows(piece, of_piece, ID_COLUMNS[layout.table])
         aside.write(rejects)
