@@ -1,0 +1,76 @@
+// The label of an item: there are no pictures in the data, so its attributes are drawn as a chord on seven strings. Each
+// attribute plucks one string with a harmonic of its own, so that items which share attributes look alike.
+
+import { s } from "./dom.js";
+
+const INKS = ["garnet", "straw", "rose", "silver", "amber", "jade", "indigo", "plum", "slate"];
+const WORDS = {
+  red: "garnet", garnet: "garnet", white: "straw", gold: "straw", yellow: "straw", "rosé": "rose", rose: "rose", pink: "rose",
+  sparkling: "silver", silver: "silver", dessert: "amber", port: "amber", orange: "amber", green: "jade", blue: "indigo", purple: "plum", black: "slate",
+  drama: "indigo", comedy: "straw", horror: "slate", romance: "rose", thriller: "plum", action: "garnet", animation: "jade", documentary: "silver",
+};
+const WIDTH = 240, HEIGHT = 160, STRINGS = 7;
+
+/** FNV-1a: the same text gives the same number everywhere. */
+export function hash(text) {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i += 1) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  return value >>> 0;
+}
+
+const traits = (item) =>
+  Object.entries(item.attributes).flatMap(([name, value]) =>
+    Array.isArray(value) ? value.slice(0, 2).map((one) => `${name}=${one}`) : [`${name}=${value}`]);
+
+/** The ink: a colour the item is described with, else one picked by its first attribute. */
+export function inkOf(item) {
+  const values = Object.values(item.attributes).flat().filter((value) => typeof value === "string");
+  const words = [...values.slice(0, 4), item.title].flatMap((value) => value.toLowerCase().split(/[^\p{L}]+/u));
+  const word = words.find((one) => one in WORDS);
+  return word ? WORDS[word] : INKS[hash(values[0] ?? item.title) % INKS.length];
+}
+
+function wave(x, harmonic, amplitude, phase) {
+  const points = [];
+  for (let step = 0; step <= 32; step += 1) {
+    const along = step / 32;
+    points.push(`${(x + phase * amplitude * Math.sin(Math.PI * harmonic * along)).toFixed(1)} ${(along * HEIGHT).toFixed(1)}`);
+  }
+  return `M${points.join("L")}`;
+}
+
+/** The label as an SVG that says nothing to screen readers (its title stands beside it as text). */
+export function label(item, className = "") {
+  const plucked = new Map();
+  for (const trait of traits(item)) {
+    const code = hash(trait);
+    const string = code % STRINGS;
+    if (!plucked.has(string)) plucked.set(string, { harmonic: 1 + ((code >>> 5) % 4), amplitude: 5 + ((code >>> 9) % 9) });
+  }
+  const drawing = [];
+  for (let string = 0; string < STRINGS; string += 1) {
+    const x = 40 + (string * (WIDTH - 56)) / (STRINGS - 1);
+    const tone = plucked.get(string);
+    const width = (2.2 - string * 0.2).toFixed(2);
+    if (!tone) {
+      drawing.push(s("path", { class: "still", d: `M${x} 0V${HEIGHT}`, "stroke-width": width }));
+      continue;
+    }
+    const there = wave(x, tone.harmonic, tone.amplitude, 1);
+    const back = wave(x, tone.harmonic, tone.amplitude, -1);
+    drawing.push(s("path", { class: "swing", d: `${there}${back}` }));
+    drawing.push(s("path", { class: "string", d: there, "stroke-width": width }));
+    drawing.push(s("path", { class: "echo", d: back, "stroke-width": width }));
+    for (let node = 1; node < tone.harmonic; node += 1) {
+      drawing.push(s("circle", { class: "stud", cx: x, cy: ((node * HEIGHT) / tone.harmonic).toFixed(1), r: 2.6 }));
+    }
+  }
+  const initial = [...item.title.replace(/[^\p{L}\p{N}]/gu, "")][0] ?? "·";
+  return s(
+    "svg",
+    { class: `label ${className}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "xMidYMid slice", data: { ink: inkOf(item) }, aria: { hidden: "true" } },
+    s("rect", { class: "paper", width: WIDTH, height: HEIGHT }),
+    ...drawing,
+    s("text", { class: "initial", x: 14, y: HEIGHT - 16 }, initial.toUpperCase()),
+  );
+}
