@@ -31,12 +31,15 @@ def setting(
     most: float | None = None,
     options: tuple[Any, ...] = (),
     tune: tuple[Any, ...] = (),
+    at_request: bool = False,
 ) -> Any:
-    """Declare a setting: its default, the values allowed, and the values `zhiyin tune` may try.
+    """Declare a setting: its default, the values allowed, and the values tuning may try.
 
-    A list or dict default is copied for each part.
+    at_request: fit does not read it, so another value can be tried on the same fitted part. A list or dict default is
+    copied for each part.
     """
     metadata = {"setting": True, "least": least, "above": above, "most": most, "options": options, "tune": tune}
+    metadata["at_request"] = at_request
     if isinstance(default, list | dict):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)

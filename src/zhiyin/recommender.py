@@ -142,6 +142,17 @@ class Recommender:
     def _shelf(self, queries: list[Query], traces: list[Trace], explain: bool) -> list[Answer]:
         shelf = self.shelves[queries[0].shelf]
         candidates = self.candidates(queries, shelf, traces)
+        return self.answers(queries, candidates, traces, shelf, explain)
+
+    def answers(
+        self,
+        queries: Sequence[Query],
+        candidates: list[Candidates],
+        traces: Sequence[Trace],
+        shelf: Shelf,
+        explain: bool = True,
+    ) -> list[Answer]:
+        """What is left to do with the candidates of queries for one shelf: rank, rerank, explain."""
         if shelf.rank:
             candidates = self.ranked(queries, candidates, traces)
         candidates = [self._reranked(*row, shelf) for row in zip(queries, candidates, traces, strict=True)]

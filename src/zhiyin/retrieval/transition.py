@@ -26,7 +26,7 @@ class Transition(Scorer):
 
     window: int = setting(10, least=1, most=1000, tune=(5, 10, 20))
     """How many steps apart two events may be."""
-    decay: float = setting(0.8, above=0, most=1, tune=(0.3, 0.5, 0.7, 0.8, 0.9))
+    decay: float = setting(0.8, above=0, most=1, tune=(0.3, 0.5, 0.7, 0.8, 0.9), at_request=True)
     """How much less each earlier event of the history counts."""
 
     table: sparse.csr_matrix = learned()
