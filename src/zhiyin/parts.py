@@ -15,6 +15,7 @@ PARTS: dict[str, dict[str, str]] = {
     "retrieve": {
         "popular": "zhiyin.retrieval.popular:Popular",
         "transition": "zhiyin.retrieval.transition:Transition",
+        "trending": "zhiyin.retrieval.trending:Trending",
     },
     "filter": {
         "allowed": "zhiyin.reranking.filters:Allowed",

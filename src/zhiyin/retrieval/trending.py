@@ -1,0 +1,48 @@
+"""trending: what people took up lately, as of the moment of the request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from zhiyin.arrays import NEVER, Array, Floats
+from zhiyin.data.dataset import Dataset
+from zhiyin.data.timeline import Timeline
+from zhiyin.part import learned, need_fitted, part, setting
+from zhiyin.query import Query
+from zhiyin.stages import Scorer
+
+
+@part
+class Trending(Scorer):
+    """Counts of events per item that halve every half_life days before the request's own moment.
+
+    Unlike popular, which counts at the time of fitting, it follows query.now and only reads events strictly before it.
+    Where the data has no clock it counts all events alike.
+    """
+
+    half_life: float = setting(14.0, above=0, tune=(3.0, 7.0, 14.0, 30.0, 90.0))
+    """Days after which an event counts half."""
+
+    counts: Floats = learned()
+    timeline: dict[str, Array] = learned()
+
+    def fit(self, dataset: Dataset) -> Trending:
+        """See Retriever."""
+        liked = dataset.liked
+        self.counts = np.bincount(liked.items, minlength=len(dataset.items)).astype(np.float32)
+        has_clock = dataset.has_clock and len(liked) > 0
+        self.timeline = Timeline.of(liked, len(dataset.items), (self.half_life,)).state() if has_clock else {}
+        return self
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        """See Scorer."""
+        need_fitted(self)
+        if not self.timeline:
+            return np.tile(np.where(self.counts > 0, self.counts, NEVER), (len(queries), 1))
+        timeline, everything = Timeline.from_state(self.timeline), np.arange(len(self.counts), dtype=np.int32)
+        moments = {query.now for query in queries}
+        rows = {now: timeline.decayed(now, everything)[0] for now in moments}
+        found = np.stack([rows[query.now] for query in queries])
+        return np.where(found > 0, found, NEVER).astype(np.float32)

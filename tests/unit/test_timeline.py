@@ -1,0 +1,66 @@
+"""Timelines and trending: counts as of a moment, never beyond it."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zhiyin.data.dataset import Dataset, Interactions, build
+from zhiyin.data.timeline import DAY, Timeline
+from zhiyin.item import Item, Items
+from zhiyin.query import Query
+from zhiyin.retrieval.trending import Trending
+
+
+def dataset(events: list[tuple[str, str, float]]) -> Dataset:
+    """Events as (user, item, day); the catalogue is a, b, c."""
+    items = Items([Item(one) for one in "abc"])
+    users, names, days = zip(*events, strict=True)
+    return build(users, items, names, np.array(days) * DAY)
+
+
+def test_a_moment_counts_only_what_was_strictly_before_it() -> None:
+    data = dataset([("u", "a", 1), ("v", "a", 2), ("w", "a", 3), ("w", "b", 5)])
+    line = Timeline.of(data.interactions, 3, (1.0,))
+    everything = np.arange(3, dtype=np.int32)
+    assert line.before(2 * DAY, everything)[0].tolist() == [1, 0, 0]
+    assert line.before(2 * DAY + 1, everything)[0].tolist() == [2, 0, 0]
+    assert line.decayed(3 * DAY, everything)[0].tolist() == [0.25 + 0.5, 0, 0]
+    assert line.first(everything).tolist() == [DAY, 5 * DAY, np.inf]
+    assert line.last(3 * DAY, everything).tolist() == [2 * DAY, -np.inf, -np.inf]
+
+
+def test_an_item_newer_than_the_timeline_has_no_events() -> None:
+    line = Timeline.of(dataset([("u", "a", 1)]).interactions, 3, (1.0,))
+    newer = np.array([7], np.int32)
+    assert line.before(9 * DAY, newer)[0].tolist() == [0]
+    assert line.first(newer).tolist() == [np.inf]
+    assert line.decayed(9 * DAY, newer).tolist() == [[0.0]]
+
+
+@given(
+    events=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 30)), min_size=1, max_size=40),
+    now=st.integers(0, 31),
+)
+def test_running_sums_equal_the_sum_written_out(events: list[tuple[int, int, int]], now: int) -> None:
+    users, items, days = (np.array(column) for column in zip(*events, strict=True))
+    line = Timeline.of(Interactions.sort(users, items, days * DAY), 5, (2.0, 9.0))
+    found = line.decayed(now * DAY, np.arange(5, dtype=np.int32))
+    for row, half_life in enumerate((2.0, 9.0)):
+        for item in range(5):
+            mine = days[(items == item) & (days < now)]
+            assert found[row, item] == pytest.approx(np.exp2(-(now - mine) / half_life).sum())
+
+
+def test_trending_follows_the_moment_of_the_request_and_not_the_future() -> None:
+    data = dataset([("u", "a", 1), ("v", "a", 2), ("w", "b", 9), ("x", "b", 10), ("x", "b", 11)])
+    part = Trending(half_life=2.0).fit(data)
+    early, late = part.retrieve([Query(now=3 * DAY), Query(now=12 * DAY)], 3)
+    assert early.items.tolist() == [0]
+    assert late.items.tolist() == [1, 0]
+
+
+def test_without_a_clock_trending_counts_all_events_alike() -> None:
+    data = dataset([("u", "a", 1), ("v", "a", 2), ("w", "b", 3)])
+    part = Trending().fit(Dataset(data.users, data.items, data.interactions, data.as_of, has_clock=False))
+    assert part.retrieve([Query(now=0.0)], 3)[0].scores.tolist() == [2.0, 1.0]
