@@ -35,7 +35,7 @@ export function opinions(item, mark, say) {
 
 /** A card. size: "lead", "full" or "small"; on: { open, say }. */
 export function card(item, { size, mark, move, on }) {
-  return h("article", { class: `card card-${size}`, data: { key: item.id, item: item.id } },
+  return h("article", { class: `card card-${size === "lead" ? "full card-lead" : size}`, data: { key: item.id, item: item.id } },
     h("div", { class: "card-label" }, label(item), moveBadge(move)),
     h("div", { class: "card-words" },
       h("h3", { class: "card-title" },
@@ -47,7 +47,7 @@ export function card(item, { size, mark, move, on }) {
 
 /** Silent cards while a list is on its way. */
 export function skeletons(count, size) {
-  return Array.from({ length: count }, () =>
-    h("div", { class: `card card-${size} card-silent`, aria: { hidden: "true" } },
+  return Array.from({ length: count }, (_, place) =>
+    h("div", { class: `card card-${size}${size === "full" && !place ? " card-lead" : ""} card-silent`, aria: { hidden: "true" } },
       h("div", { class: "card-label" }), h("div", { class: "card-words" }, h("i"), h("i"), h("i"))));
 }

@@ -1,7 +1,7 @@
 // The label of an item: there are no pictures in the data, so its attributes are drawn as a chord on seven strings. Each
 // attribute plucks one string with a harmonic of its own, so that items which share attributes look alike.
 
-import { s } from "./dom.js";
+import { h, s } from "./dom.js";
 
 const INKS = ["garnet", "straw", "rose", "silver", "amber", "jade", "indigo", "plum", "slate"];
 const WORDS = {
@@ -9,6 +9,7 @@ const WORDS = {
   sparkling: "silver", silver: "silver", dessert: "amber", port: "amber", orange: "amber", green: "jade", blue: "indigo", purple: "plum", black: "slate",
   drama: "indigo", comedy: "straw", horror: "slate", romance: "rose", thriller: "plum", action: "garnet", animation: "jade", documentary: "silver",
 };
+const TONES = ["light", "light", "deep", "bare"]; // papers, so that a shelf of one colour still has a rhythm
 const WIDTH = 240, HEIGHT = 160, STRINGS = 7;
 
 /** FNV-1a: the same text gives the same number everywhere. */
@@ -39,8 +40,8 @@ function wave(x, harmonic, amplitude, phase) {
   return `M${points.join("L")}`;
 }
 
-/** The label as an SVG that says nothing to screen readers (its title stands beside it as text). */
-export function label(item, className = "") {
+/** The chord: a string for each of the traits, at rest where none plucks it. */
+function strings(item) {
   const plucked = new Map();
   for (const trait of traits(item)) {
     const code = hash(trait);
@@ -49,7 +50,7 @@ export function label(item, className = "") {
   }
   const drawing = [];
   for (let string = 0; string < STRINGS; string += 1) {
-    const x = 40 + (string * (WIDTH - 56)) / (STRINGS - 1);
+    const x = 24 + (string * (WIDTH - 48)) / (STRINGS - 1);
     const tone = plucked.get(string);
     const width = (2.2 - string * 0.2).toFixed(2);
     if (!tone) {
@@ -65,12 +66,14 @@ export function label(item, className = "") {
       drawing.push(s("circle", { class: "stud", cx: x, cy: ((node * HEIGHT) / tone.harmonic).toFixed(1), r: 2.6 }));
     }
   }
+  return drawing;
+}
+
+/** The label. It says nothing to screen readers: the title stands beside it as text. */
+export function label(item) {
   const initial = [...item.title.replace(/[^\p{L}\p{N}]/gu, "")][0] ?? "·";
-  return s(
-    "svg",
-    { class: `label ${className}`, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "xMidYMid slice", data: { ink: inkOf(item) }, aria: { hidden: "true" } },
-    s("rect", { class: "paper", width: WIDTH, height: HEIGHT }),
-    ...drawing,
-    s("text", { class: "initial", x: 14, y: HEIGHT - 16 }, initial.toUpperCase()),
-  );
+  const tone = TONES[hash(traits(item).join() + item.title) % TONES.length];
+  const view = { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "xMidYMid slice" };
+  return h("div", { class: "label", data: { ink: inkOf(item), tone }, aria: { hidden: "true" } },
+    s("svg", view, ...strings(item)), h("span", { class: "initial" }, initial.toUpperCase()));
 }

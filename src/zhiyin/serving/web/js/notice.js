@@ -6,14 +6,17 @@ import { api } from "./api.js";
 
 const STAY = 6000;
 const WAITS = [2000, 4000, 8000, 15000];
+const status = byId("status");
 let timer = 0;
 let waiting = 0;
 
 /** Say one sentence; it is read aloud too, and leaves after a while. */
 export function say(...sentences) {
   clearTimeout(timer);
-  put(byId("status"), h("p", {}, sentences.filter(Boolean).join(" ")));
-  timer = setTimeout(() => put(byId("status")), STAY);
+  // An open dialog makes the rest of the page inert, so the line goes where it can be seen and heard.
+  (document.querySelector("dialog[open]") ?? document.body).append(status);
+  put(status, h("p", {}, sentences.filter(Boolean).join(" ")));
+  timer = setTimeout(() => put(status), STAY);
 }
 
 function banner(...children) {

@@ -1,6 +1,6 @@
 // The shelves: the person's own list on top, the others as rows to leaf through.
 
-import { h, icon, put } from "./dom.js";
+import { byId, h, icon, put } from "./dom.js";
 import { number, t } from "./i18n.js";
 import { card, skeletons } from "./cards.js";
 import { slide } from "./motion.js";
@@ -23,7 +23,12 @@ function traceButton(shelf, list, on) {
 function head(shelf, list, on) {
   return h("div", { class: "shelf-head" },
     h("div", {}, h("h2", { id: `shelf-${shelf}` }, shelfTitle(shelf)), h("p", { class: "note" }, noteOf(shelf))),
-    traceButton(shelf, list, on));
+    shelf === "for_you" ? toProfile() : null, traceButton(shelf, list, on));
+}
+
+/** Where the profile does not fit beside the list, a way down to it. */
+function toProfile() {
+  return h("button", { type: "button", class: "plain only-narrow", onclick: () => byId("side").scrollIntoView({ behavior: "smooth" }) }, icon("person"), t("profile"));
 }
 
 function failure(on, shelf) {

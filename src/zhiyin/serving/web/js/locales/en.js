@@ -19,7 +19,7 @@ export default {
   topic_evidence: "What {topic} rests on", topic_remove: "Remove {topic}", topic_back: "Let {topic} back in", topic_items: "Because of", topic_no_items: "Inferred, with no single item behind it", topic_yours: "You asked for this yourself",
   topic_add: "Add a topic", topic_add_hint: "e.g. Pinot Noir", topic_add_go: "Add", topic_unknown: "Nothing in the catalogue is described as “{text}”.",
   happened: "What happened", happened_ms: "What happened · {ms} ms", trace_intro: "How {shelf} came about: what each stage took in, kept and left out.",
-  trace_total: "{ms} ms in all", trace_model: "Version {model}", trace_request: "Request {id}", trace_took: "took {n}", trace_kept: "kept {n}", trace_found: "found {n}", trace_none: "The server sent no trace for this list.",
+  trace_total: "{ms} ms in all", trace_model: "Version {id}", trace_request: "Request {id}", trace_took: "took {n}", trace_kept: "kept {n}", trace_found: "found {n}", trace_none: "The server sent no trace for this list.",
   trace_dropped: "{n} left out: {why}", stage_retrieve: "Retrieve", stage_merge: "Merge", stage_filter: "Filter", stage_rank: "Rank", stage_rerank: "Rerank", stage_explain: "Explain",
   stage_note_retrieve: "Each source brings what it would play", stage_note_merge: "One list, sources remembered", stage_note_filter: "What may be shown", stage_note_rank: "Ordered by predicted liking", stage_note_rerank: "Rules and variety", stage_note_explain: "Reasons from the evidence",
   why: "Why this", why_none: "No reasons were given.", details: "Details", similar: "Similar", score: "Score", rank: "Place", source: "Source", share: "{n}% of the score", missing: "This item is not in the catalogue.",

@@ -18,7 +18,7 @@ export default {
   topic_evidence: "“{topic}”的依据", topic_remove: "移除 {topic}", topic_back: "放回 {topic}", topic_items: "因为", topic_no_items: "由推断得来，没有单独的依据", topic_yours: "这是你自己要的",
   topic_add: "添加主题", topic_add_hint: "例如 Pinot Noir", topic_add_go: "添加", topic_unknown: "目录里没有“{text}”这样的描述。",
   happened: "发生了什么", happened_ms: "发生了什么 · {ms} 毫秒", trace_intro: "“{shelf}”是这样来的：每一步取了什么、留下什么、舍去什么。",
-  trace_total: "共 {ms} 毫秒", trace_model: "版本 {model}", trace_request: "请求 {id}", trace_took: "取入 {n}", trace_kept: "留下 {n}", trace_found: "找到 {n}", trace_none: "服务器没有返回这份列表的过程。",
+  trace_total: "共 {ms} 毫秒", trace_model: "版本 {id}", trace_request: "请求 {id}", trace_took: "取入 {n}", trace_kept: "留下 {n}", trace_found: "找到 {n}", trace_none: "服务器没有返回这份列表的过程。",
   trace_dropped: "舍去 {n} 项：{why}", stage_retrieve: "召回", stage_merge: "合并", stage_filter: "过滤", stage_rank: "排序", stage_rerank: "重排", stage_explain: "解释",
   stage_note_retrieve: "每个来源各自推荐", stage_note_merge: "合为一份，记住来源", stage_note_filter: "哪些可以显示", stage_note_rank: "按预测的喜好排序", stage_note_rerank: "规则与多样性", stage_note_explain: "依据证据给出理由",
   why: "为什么推荐", why_none: "没有给出理由。", details: "详情", similar: "相似", score: "分数", rank: "名次", source: "来源", share: "占分数的 {n}%", missing: "目录里没有这一项。",
