@@ -101,7 +101,7 @@ def test_a_model_folder_is_refused_by_what_it_lacks(tmp_path):
     with pytest.raises(SettingError, match="hub id or a folder"):
         HuggingFace()
     (tmp_path / "pytorch_model.bin").write_bytes(b"not safe")
-    with pytest.raises(ModelError, match="no \\*.safetensors .*pytorch_model.bin"):
+    with pytest.raises(ModelError, match=r"no \*\.safetensors .*pytorch_model.bin"):
         HuggingFace(model=str(tmp_path)).encode(["x"])
     with pytest.raises(ModelError, match="no such folder"):
         HuggingFace(model="./nowhere/at/all").encode(["x"])

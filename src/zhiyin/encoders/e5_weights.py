@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ class E5Weights:
         count, self.bos, self.eos, self.pad, self.unk, length = self._read("<5iQ")
         offsets, scores = self._take("<u4", count + 1), self._take("<f4", count)
         blob = self._take("u1", length).tobytes()
-        texts = (blob[a:b].decode("utf-8", "replace") for a, b in zip(offsets, offsets[1:], strict=False))
+        texts = (blob[a:b].decode("utf-8", "replace") for a, b in pairwise(offsets))
         return [(text, float(score)) for text, score in zip(texts, scores, strict=True)]
 
     def _read_map(self) -> dict[int, str]:
