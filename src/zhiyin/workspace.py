@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,9 @@ class Workspace:
         if not len(dataset.interactions):
             raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
         for space, encoder in recipe.encoders.items():
-            encode_items(dataset.items, space, encoder, self.folder / "vectors.db", progress)
+            text = f"encode the items' {space}"
+            progress(text)
+            encode_items(dataset.items, space, encoder, self.folder / "vectors.db", partial(progress, text))
         return dataset
 
     # -- versions ---------------------------------------------------------------------------------------------------
@@ -83,7 +86,11 @@ class Workspace:
         dataset = self.dataset(recipe, progress)
         recipe.recommender.fit(dataset, progress=progress)
         version = f"{int((self.versions() or ['0'])[-1]) + 1:04d}"
-        facts = {"users": len(dataset.users), "items": len(dataset.items), "events": len(dataset.interactions)}
+        facts: dict[str, Any] = {
+            "users": len(dataset.users),
+            "items": len(dataset.items),
+            "events": len(dataset.interactions),
+        }
         facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock}
         progress(f"save version {version}")
         save_version(recipe, self.versions_folder / version, created=self.clock(), fingerprint=fingerprint, data=facts)
