@@ -46,6 +46,14 @@ def test_a_like_changes_a_guests_next_list_and_profile_and_says_what_moved(visit
     ]
 
 
+def test_a_guest_can_start_with_a_topic(visit: Visit) -> None:
+    visit.go("lang=en")
+    before = visit.shown()
+    visit.page.locator("[data-start='country=Chile']").click()
+    visit.wait_changed(before)
+    assert "Chile" in visit.page.locator("[data-shelf=for_you] .traits").first.inner_text()
+
+
 def test_picking_a_person_shows_their_list_and_what_is_heard_in_them(visit: Visit) -> None:
     visit.go("lang=en")
     before = visit.shown()
@@ -64,6 +72,7 @@ def test_a_dislike_leaves_at_once_and_comes_back_when_the_server_did_not_take_it
     before = visit.shown()
     visit.page.locator(f"[data-item={before[1]}] [data-act=dislike]").first.click()
     assert before[1] not in visit.wait_changed(before)
+    visit.page.wait_for_selector("#status:has-text('is out')")
     settled = visit.shown()
     visit.engine.failing.add("/events")
     visit.page.locator(f"[data-shelf=for_you] [data-item={settled[0]}] [data-act=dislike]").click()

@@ -25,11 +25,11 @@ function moveBadge(move) {
 export function opinions(item, mark, say) {
   return h("div", { class: "opinions" },
     h("button", {
-      type: "button", class: "round like", aria: { pressed: String(mark === "like"), label: t(mark === "like" ? "liked" : "like", { title: item.title }) },
+      type: "button", class: "round like", title: t("tip_like"), aria: { pressed: String(mark === "like"), label: t(mark === "like" ? "liked" : "like", { title: item.title }) },
       data: { act: "like" }, onclick: () => say("like"),
     }, icon("like")),
     h("button", {
-      type: "button", class: "round dislike", aria: { label: t("dislike", { title: item.title }) }, data: { act: "dislike" }, onclick: () => say("dislike"),
+      type: "button", class: "round dislike", title: t("tip_dislike"), aria: { label: t("dislike", { title: item.title }) }, data: { act: "dislike" }, onclick: () => say("dislike"),
     }, icon("dislike")));
 }
 

@@ -49,7 +49,7 @@ export const byId = (id) => document.getElementById(id);
 
 const PATHS = {
   like: "M12 20s-7.5-4.6-7.5-10.200A4.2 4.2 0 0 1 12 7.300a4.2 4.2 0 0 1 7.5 2.500C19.5 15.4 12 20 12 20Z",
-  dislike: "M5 12h14",
+  dislike: "M12 20a8 8 0 1 0 0-16 8 8 0 0 0 0 16ZM6.4 6.4l11.2 11.2",
   close: "M6 6l12 12M18 6L6 18",
   search: "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14ZM16.2 16.2 21 21",
   trace: "M4 6h16M7 12h10M10 18h4",

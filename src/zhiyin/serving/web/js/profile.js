@@ -58,6 +58,15 @@ function addForm(on) {
     h("datalist", { id: "topic-list" }, options));
 }
 
+/** For somebody we know nothing of: a few topics to begin with, the commonest of the first facets. */
+function starters(on) {
+  const topics = state.facets.filter((facet) => facet.values?.length > 1).slice(0, 3)
+    .flatMap((facet) => facet.values.slice(0, 3).map((one) => [facet.attribute, one.value]));
+  if (!topics.length) return null;
+  return h("section", { class: "side-part" }, h("h3", {}, t("topic_start")), h("p", { class: "chips" }, topics.map((one) =>
+    h("button", { type: "button", class: "chip chip-button", data: { start: one.join("=") }, onclick: () => on.edit({ wish: [one] }) }, icon("plus"), one[1]))));
+}
+
 function recent(on) {
   const history = (state.profile.history ?? []).slice(0, 6);
   if (!history.length) return null;
@@ -80,6 +89,7 @@ export function drawProfile(root, on) {
     profile.summary ? h("p", { class: "summary" }, profile.summary) : null,
     topics.length ? h("ul", { class: "topics", aria: { label: t("topics") } }, topics.slice(0, SHOWN).map((one, place) => topic(one, place, on)))
       : h("p", { class: "quiet" }, t("profile_guest")),
+    topics.length ? null : starters(on),
     addForm(on),
     chips(t("wished"), profile.wishes ?? [], unwish),
     chips(t("avoids"), (profile.dislikes ?? []).slice(0, 6).map((one) => one.topic)),
