@@ -23,18 +23,17 @@ def top_n(scores: Floats, n: int) -> Ints:
 
     scores: [items]. Returns at most n positions.
     """
-    scores = np.where(np.isnan(scores), NEVER, scores)
-    n = min(n, len(scores))
-    if n <= 0:
+    # Left out first: most scores of a sparse part are NEVER, and partition is slow among that many equals.
+    chosen = np.flatnonzero(np.isfinite(scores))
+    if n <= 0 or not len(chosen):
         return np.empty(0, np.int32)
-    if n < len(scores):
+    values = scores[chosen]
+    if n < len(values):
         # Everything as good as the n-th, so that ties at the edge are settled by position, not by partition order.
-        edge = np.partition(scores, len(scores) - n)[len(scores) - n]
-        chosen = np.flatnonzero(scores >= edge)
-    else:
-        chosen = np.arange(len(scores))
-    chosen = chosen[np.isfinite(scores[chosen])]
-    order = np.argsort(-scores[chosen], kind="stable")[:n]
+        edge = np.partition(values, len(values) - n)[len(values) - n]
+        chosen = chosen[values >= edge]
+        values = values[values >= edge]
+    order = np.argsort(-values, kind="stable")[:n]
     return chosen[order].astype(np.int32)
 
 

@@ -68,6 +68,14 @@ class Item:
         return blake2b(self.content().encode(), digest_size=16).hexdigest()
 
 
+def _begin(item: Item) -> float:
+    return -np.inf if item.available_from is None else item.available_from
+
+
+def _end(item: Item) -> float:
+    return np.inf if item.available_until is None else item.available_until
+
+
 class Items:
     """The catalogue as columns, in the order of its vocabulary. Grows at the end; rows can be replaced in place.
 
@@ -84,6 +92,10 @@ class Items:
         for space, matrix in (vectors or {}).items():
             self.set_vectors(space, matrix)
         self._tags: Tags | None = None
+        # Kept beside the rows and never rebuilt: every request reads them, and every put changes one place.
+        self._begin = np.array([_begin(row) for row in self.rows], np.float64)
+        self._end = np.array([_end(row) for row in self.rows], np.float64)
+        self._hidden = np.array([row.hidden for row in self.rows], np.bool_)
 
     @classmethod
     def of(cls, rows: Iterable[Item], ids: Iterable[str] = ()) -> Items:
@@ -111,11 +123,15 @@ class Items:
         """Add an item or replace it; returns its position. A space that is not given keeps its old row, or zeros."""
         position = self.vocabulary.get(item.item_id)
         if position < 0:
+            self._begin = np.append(self._begin, _begin(item))
+            self._end = np.append(self._end, _end(item))
+            self._hidden = np.append(self._hidden, item.hidden)
             self.rows.append(item)
             for space, matrix in self.vectors.items():
                 self.vectors[space] = np.vstack([matrix, np.zeros((1, matrix.shape[1]), np.float32)])
             position = self.vocabulary.add(item.item_id)
         else:
+            self._begin[position], self._end[position], self._hidden[position] = _begin(item), _end(item), item.hidden
             self.rows[position] = item
         for space, vector in (vectors or {}).items():
             if space in self.vectors:
@@ -126,13 +142,11 @@ class Items:
     def available(self, now: float) -> Bools:
         """Which items may be shown at a moment: not hidden, begun and not ended. [items]"""
         begin, end, hidden = self.windows()
-        return ~hidden & (begin <= now) & (now < end)
+        return np.asarray(~hidden & (begin <= now) & (now < end))
 
     def windows(self) -> tuple[Doubles, Doubles, Bools]:
-        """available_from (-inf for no limit), available_until (inf), hidden. Each [items]."""
-        begin = np.array([-np.inf if r.available_from is None else r.available_from for r in self.rows], np.float64)
-        end = np.array([np.inf if r.available_until is None else r.available_until for r in self.rows], np.float64)
-        return begin, end, np.array([r.hidden for r in self.rows], np.bool_)
+        """available_from (-inf for no limit), available_until (inf), hidden. Each [items]; only to be read."""
+        return self._begin, self._end, self._hidden
 
     @property
     def tags(self) -> Tags:

@@ -166,32 +166,36 @@ class Recommender:
         """Retrieved, merged and filtered candidates, in the order of their fused rank, before any ranker."""
         traces = traces or [Trace() for _ in queries]
         names = (shelf.sources if shelf else ()) or tuple(self.retrievers)
-        merged = self._allowed(queries, names, 1, traces)
+        merged, more = self._allowed(queries, names, 1, traces)
         # Strict filters can leave too little: ask those queries again for far more, until the sources run dry.
         widen = 8
-        while (short := [row for row, found in enumerate(merged) if len(found) < 2 * queries[row].n]) and widen <= 8**4:
-            if min(self.per_source[name] for name in names) * widen // 8 >= len(self.items):
+        while widen <= 8**4:
+            short = [row for row, found in enumerate(merged) if more[row] and len(found) < 2 * queries[row].n]
+            if not short:
                 break
             again = self._allowed([queries[row] for row in short], names, widen, [traces[row] for row in short])
-            for row, found in zip(short, again, strict=True):
-                merged[row] = found
+            for row, found, still in zip(short, *again, strict=True):
+                merged[row], more[row] = found, still
             widen *= 8
         return merged
 
     def _allowed(
         self, queries: Sequence[Query], names: Sequence[str], widen: int, traces: Sequence[Trace]
-    ) -> list[Candidates]:
+    ) -> tuple[list[Candidates], list[bool]]:
+        """Allowed candidates, and for each query whether a source gave all it was asked for, so that it may have more."""
         parts = {name: self.retrievers[name] for name in names}
         # Retrievers do not filter what was seen, so they are asked for that much more.
         spare = (
             max(len(np.unique(query.profile.history.items)) for query in queries) if self.filter.seen == "hide" else 0
         )
         found: dict[str, Sequence[Candidates]] = {}
+        more = [False] * len(queries)
         for name, part in parts.items():
             with traces[0].step("retrieve", name) as step:
                 asked = min(self.per_source[name] * widen + spare, max(len(self.items), 1))
                 found[name] = part.retrieve(queries, asked)
                 step.kept = len(found[name][0])
+            more = [known or asked <= len(one) < len(self.items) for known, one in zip(more, found[name], strict=True)]
             for trace, one in zip(traces[1:], found[name][1:], strict=True):
                 trace.steps.append(replace(step, kept=len(one)))
         with traces[0].step("merge", "union") as step:
@@ -201,7 +205,7 @@ class Recommender:
         for query, trace, one in zip(queries, traces, merged, strict=True):
             chosen = self._select("filter", self.filter, query, one, trace, len(one))
             kept.append(chosen.take(np.argsort(-chosen.scores, kind="stable").astype(np.int32)))
-        return kept
+        return kept, more
 
     def ranked(
         self, queries: Sequence[Query], candidates: Sequence[Candidates], traces: Sequence[Trace]

@@ -22,14 +22,17 @@ class Allowed:
     def select(self, query: Query, candidates: Candidates, items: Items, n: int) -> Selection:
         """See Reranker. Keeps every allowed row, whatever n."""
         found = candidates.items
-        why = np.full(len(found), "", dtype=object)
+        good = np.ones(len(found), np.bool_)
+        dropped: list[tuple[int, str]] = []
         for reason, bad in self._checks(query, found, items):
-            why[bad & (why == "")] = reason
-        kept = np.flatnonzero(why == "").astype(np.int32)
-        return Selection(kept, tuple((int(row), str(why[row])) for row in np.flatnonzero(why != "")))
+            dropped.extend((int(row), reason) for row in np.flatnonzero(bad & good))
+            good &= ~bad
+        return Selection(np.flatnonzero(good).astype(np.int32), tuple(sorted(dropped)))
 
     def _checks(self, query: Query, found: Ints, items: Items) -> list[tuple[str, Bools]]:
-        checks = [("unavailable", np.array([not available(items[item], query.now) for item in found], np.bool_))]
+        begin, end, hidden = items.windows()
+        closed = (begin[found] > query.now) | (query.now >= end[found])
+        checks = [("unavailable", np.asarray(hidden[found] | closed))]
         if query.exclude:
             checks.append(("excluded", np.isin(found, np.fromiter(query.exclude, np.int64))))
         if len(query.seeds):
