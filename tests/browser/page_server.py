@@ -1,6 +1,6 @@
 """A small server for the page's tests: the real recommender over made wines, behind just the routes the page asks for.
 
-It can be told to fail, which a healthy server cannot.
+What the page sends is checked by the real wire. It can be told to fail, which a healthy server cannot.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fastapi import Body, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 
@@ -23,6 +23,7 @@ from zhiyin.query import Condition, Query
 from zhiyin.recommender import Recommender, Shelf, positions
 from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.transition import Transition
+from zhiyin.serving.wire import EventIn, ProfileEdit, RecommendationsIn
 from zhiyin.vocabulary import Vocabulary
 
 WEB = Path(zhiyin.__file__).parent / "serving" / "web"
@@ -31,6 +32,7 @@ HOSTILE = "<img src=x onerror=\"window.hacked='title'\"><script>window.hacked='s
 COUNTRIES = ("France", "Italy", "Chile", "Spain")
 GRAPES = ("Merlot", "Riesling", "Malbec")
 TOPICS = ("country", "grapes")
+EDITS = ("refuse", "allow", "wish", "unwish")
 
 
 def made_items() -> list[Item]:
@@ -190,7 +192,8 @@ def create_app(engine: Engine) -> FastAPI:
         return {"users": [{"user_id": user, "events": 6} for user in found[:limit]], "total": len(found)}
 
     @app.post("/recommendations")
-    def recommendations(ask: dict[str, Any] = Body()) -> Response:
+    def recommendations(body: RecommendationsIn) -> Response:
+        ask = body.model_dump()
         if not engine.knows(ask["user_id"]):
             return JSONResponse({"detail": f"unknown user '{ask['user_id']}'", "code": "unknown_user"}, 404)
         return JSONResponse(engine.answer(ask))
@@ -222,7 +225,8 @@ def create_app(engine: Engine) -> FastAPI:
         return engine.profile(user_id)
 
     @app.patch("/users/{user_id}/profile")
-    def edit(user_id: str, patch: dict[str, Any] = Body()) -> dict[str, bool]:
+    def edit(user_id: str, body: ProfileEdit) -> dict[str, bool]:
+        patch = {name: [list(topic) for topic in topics] for name, topics in body.model_dump(include={*EDITS}).items()}
         edits = engine.edits.setdefault(user_id, {"refuse": [], "wish": []})
         edits["refuse"] = [one for one in edits["refuse"] if one not in patch.get("allow", [])] + patch.get(
             "refuse", []
@@ -231,7 +235,8 @@ def create_app(engine: Engine) -> FastAPI:
         return {"changed": True}
 
     @app.post("/events")
-    def events(event: dict[str, Any] = Body()) -> dict[str, int]:
+    def events(body: EventIn) -> dict[str, int]:
+        event = body.model_dump()
         assert event["timestamp"] <= time.time() + 1
         engine.events.append(event)
         return {"accepted": 1}

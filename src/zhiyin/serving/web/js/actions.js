@@ -38,7 +38,7 @@ function trouble(error) {
 function ask(shelf) {
   const seeds = shelf === "related" && state.seed ? [state.seed.id] : [];
   const own = shelf === "for_you";
-  return { user_id: state.user.id, n: own ? FOR_YOU : ROW, shelf, seeds, text: own ? state.wish : "", conditions: state.conditions, language: currentLanguage(), trace: true, session_id: session };
+  return { user_id: state.user.id, n: own ? FOR_YOU : ROW, shelf, seeds, text: own ? state.wish : "", conditions: state.conditions, language: currentLanguage(), trace: true, context: { surface: "page", session } };
 }
 
 /** Ask for a shelf and draw the answer. Returns how the list changed, or null when the answer came too late or not at all. */
@@ -102,7 +102,7 @@ async function send(kind, item, place) {
   const shown = state.lists.for_you?.answer;
   await api.sendEvent({
     user_id: state.user.id, item_id: item?.id ?? "", event_type: kind, timestamp: Date.now() / 1000, session_id: session,
-    request_id: place >= 0 ? shown?.requestId || null : null, position: place >= 0 ? place + 1 : null,
+    request_id: place >= 0 ? shown?.requestId || null : null, position: place >= 0 ? place + 1 : null, propensity: place >= 0 ? item.propensity : null,
     context: { surface: "page", language: currentLanguage() },
   });
 }

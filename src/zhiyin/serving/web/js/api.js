@@ -69,7 +69,11 @@ export const api = {
   search: async (q, n, lang, userId) => listOf(await call("GET", `/search?${query({ q, n, lang, user_id: userId })}`)),
   profile: (userId) => call("GET", `/users/${segment(userId)}/profile`),
   editProfile: (userId, edit) => call("PATCH", `/users/${segment(userId)}/profile`, edit),
-  sendEvent: (event) => call("POST", "/events", event),
+  sendEvent: async (event) => {
+    const answer = await call("POST", "/events", event);
+    const refused = answer?.rejected?.[0];
+    if (refused) throw new ApiError(422, refused.code ?? "", refused.detail ?? "");
+  },
   facets: async () => {
     try {
       return (await call("GET", "/facets")).facets ?? [];

@@ -27,8 +27,9 @@ function evidence(interest, on) {
 function topic(interest, place, on) {
   const name = interest.topic[1];
   const box = h("div", { id: `evidence-${place}`, class: "evidence", hidden: true }, evidence(interest, on));
+  const names = (interest.evidence ?? []).map((id) => state.profile.items?.[id]).filter(Boolean).slice(0, 4);
   const opener = h("button", {
-    type: "button", class: "topic-name", aria: { expanded: "false", controls: box.id, label: t("topic_evidence", { topic: name }) },
+    type: "button", class: "topic-name", title: names.length ? `${t("topic_items")} ${names.join(", ")}` : null, aria: { expanded: "false", controls: box.id, label: t("topic_evidence", { topic: name }) },
     onclick: () => { opener.setAttribute("aria-expanded", String(box.hidden)); box.hidden = !box.hidden; },
   }, h("span", { class: "topic-value" }, name), h("span", { class: "topic-kind" }, attributeName(interest.topic[0])));
   const remove = h("button", { type: "button", class: "round small", data: { act: "refuse" }, aria: { label: t("topic_remove", { topic: name }) }, onclick: () => on.edit({ refuse: [interest.topic] }) }, icon("close"));
