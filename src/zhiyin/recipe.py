@@ -138,10 +138,20 @@ class _Reader:
         for table in tables:
             part = self.part(table, "retrieve", "retrieve", extra=("name", "n"))
             name = table.get("name", table["use"])
+            # The name becomes a folder of a saved version.
+            if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_:.A-Z-]*[a-zA-Z0-9_]", name) or ".." in name:
+                raise SettingError(
+                    f"{self.where}{self.line_of('name')}: name = {name!r}: use letters, digits, '_' and '-'"
+                )
+            count = table.get("n", 100)
+            if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+                raise SettingError(
+                    f"{self.where}{self.line_of('n')}: n = {count!r}: must be a whole number of at least 1"
+                )
             if name in found:
                 raise SettingError(f"{self.where}: two sources are called '{name}': give one of them name = \"…\"")
             found[name] = part
-            counts[name] = table.get("n", 100)
+            counts[name] = count
         return found, counts
 
     def shelf(self, name: str, table: Mapping[str, Any]) -> Shelf:
