@@ -69,6 +69,10 @@ class Candidates:
         """No candidates."""
         return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
+    def first(self, count: int) -> Candidates:
+        """The first rows, all of them when there are no more."""
+        return self if count >= len(self) else self.take(np.arange(count, dtype=np.int32))
+
     def take(self, rows: Ints, dropped: tuple[Dropped, ...] = ()) -> Candidates:
         """The rows named, in that order, with more items noted as dropped."""
         rows = np.asarray(rows, np.int64)

@@ -184,19 +184,19 @@ class Recommender:
     ) -> tuple[list[Candidates], list[bool]]:
         """Allowed candidates, and for each query whether a source gave all it was asked for, so that it may have more."""
         parts = {name: self.retrievers[name] for name in names}
-        # Retrievers do not filter what was seen, so they are asked for that much more.
-        spare = (
-            max(len(np.unique(query.profile.history.items)) for query in queries) if self.filter.seen == "hide" else 0
-        )
         found: dict[str, Sequence[Candidates]] = {}
         more = [False] * len(queries)
         for name, part in parts.items():
             with traces[0].step("retrieve", name) as step:
-                asked = min(self.per_source[name] * widen + spare, max(len(self.items), 1))
-                found[name] = part.retrieve(queries, asked)
-                step.kept = len(found[name][0])
-            more = [known or asked <= len(one) < len(self.items) for known, one in zip(more, found[name], strict=True)]
-            for trace, one in zip(traces[1:], found[name][1:], strict=True):
+                asked = [self._asked(query, self.per_source[name] * widen) for query in queries]
+                # One call for the whole batch, then each query keeps what it would have got alone.
+                listed = [one.first(own) for one, own in zip(part.retrieve(queries, max(asked)), asked, strict=True)]
+                found[name] = listed
+                step.kept = len(listed[0])
+            more = [
+                known or own <= len(one) < len(self.items) for known, one, own in zip(more, listed, asked, strict=True)
+            ]
+            for trace, one in zip(traces[1:], listed[1:], strict=True):
                 trace.steps.append(replace(step, kept=len(one)))
         with traces[0].step("merge", "union") as step:
             merged = merge(queries, found, parts)
@@ -206,6 +206,11 @@ class Recommender:
             chosen = self._select("filter", self.filter, query, one, trace, len(one))
             kept.append(chosen.take(np.argsort(-chosen.scores, kind="stable").astype(np.int32)))
         return kept, more
+
+    def _asked(self, query: Query, wanted: int) -> int:
+        """How many to ask a source for: retrievers do not filter what was seen, so that much more."""
+        seen = len(np.unique(query.profile.history.items)) if self.filter.seen == "hide" else 0
+        return min(wanted + seen, max(len(self.items), 1))
 
     def ranked(
         self, queries: Sequence[Query], candidates: Sequence[Candidates], traces: Sequence[Trace]
