@@ -11,18 +11,38 @@ from zhiyin.errors import MissingExtra, SettingError
 STAGES = ("encode", "retrieve", "filter", "rank", "rerank", "explain")
 
 PARTS: dict[str, dict[str, str]] = {
-    "encode": {},
+    "encode": {
+        "minilm": "zhiyin.encoders.minilm:MiniLM",
+        "e5": "zhiyin.encoders.e5:E5",
+        "hashing": "zhiyin.encoders.hashing:Hashing",
+    },
     "retrieve": {
         "popular": "zhiyin.retrieval.popular:Popular",
         "transition": "zhiyin.retrieval.transition:Transition",
         "trending": "zhiyin.retrieval.trending:Trending",
+        "item_knn": "zhiyin.retrieval.item_knn:ItemKNN",
+        "user_knn": "zhiyin.retrieval.user_knn:UserKNN",
+        "ease": "zhiyin.retrieval.ease:Ease",
     },
     "filter": {
         "allowed": "zhiyin.reranking.filters:Allowed",
     },
-    "rank": {},
-    "rerank": {},
-    "explain": {},
+    "rank": {
+        "blend": "zhiyin.ranking.blend:Blend",
+        "boosted": "zhiyin.ranking.boosted:Boosted",
+    },
+    "rerank": {
+        "rules": "zhiyin.reranking.rules:Rules",
+        "mmr": "zhiyin.reranking.mmr:MMR",
+        "dpp": "zhiyin.reranking.dpp:DPP",
+        "calibrated": "zhiyin.reranking.calibrated:Calibrated",
+        "novel": "zhiyin.reranking.novel:Novel",
+        "explore": "zhiyin.reranking.explore:Explore",
+    },
+    "explain": {
+        "evidence": "zhiyin.explanation.evidence:Evidence",
+        "templates": "zhiyin.explanation.templates:Templates",
+    },
 }
 
 

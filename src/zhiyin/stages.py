@@ -118,6 +118,13 @@ class Attributing(Protocol):
         """[candidates, sources], each ≥ 0."""
 
 
+@runtime_checkable
+class Refreshing(Protocol):
+    """A ranker that keeps facts about items beside what it learned, and takes newer ones without learning again."""
+
+    def refresh(self, dataset: Dataset) -> None: ...
+
+
 @dataclass(frozen=True)
 class RankingRows:
     """What a ranker learns from: requests, the candidates shown to it, and which were right."""
@@ -132,10 +139,14 @@ class RankingRows:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a reranker returns: rows kept, in their new order, and for each row left out why."""
+    """What a reranker returns: rows kept, in their new order, and for each row left out why.
+
+    propensities [kept]: the chance each row had of its place, from a reranker that draws; None from the others.
+    """
 
     kept: Ints
     dropped: tuple[tuple[int, str], ...] = ()
+    propensities: Floats | None = None
 
 
 @runtime_checkable

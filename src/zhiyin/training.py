@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,13 +14,19 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import Cases, cases_after, last_event_cases
 from zhiyin.errors import SettingError
 from zhiyin.query import Query
-from zhiyin.stages import Fittable, RankingRows
+from zhiyin.stages import Fittable, RankingRows, Refreshing
 
 if TYPE_CHECKING:
     from zhiyin.recommender import Recommender
 
 MOST_REQUESTS = 20_000
 """Requests a ranker learns from at most; more cost time and change little."""
+
+LAST_EVENTS = 2
+"""Events at the end of every sequence that are questions to learn from, where there is no cut in time."""
+
+SHORTEST = 2
+"""Events that stay in a sequence whose end is held out; shorter ones teach the retrievers more than the ranker."""
 
 
 def fit_recommender(
@@ -33,10 +40,12 @@ def fit_recommender(
             retriever.fit(past)
         progress("collect candidates to learn ranking from")
         recommender.take_catalogue(past)
-        rows, valid = ranking_rows(recommender, cases.sample(MOST_REQUESTS, seed=0))
+        rows, valid = ranking_rows(recommender, cases)
         for ranker in recommender.rankers:
             progress(f"fit {type(ranker).__name__.lower()} on {len(rows):,} requests")
             ranker.fit(past, rows, valid)
+            if isinstance(ranker, Refreshing):
+                ranker.refresh(dataset)
     for name, retriever in recommender.retrievers.items():
         progress(f"fit {name}")
         retriever.fit(dataset)
@@ -46,42 +55,65 @@ def fit_recommender(
             part.fit(dataset)
 
 
-def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, Cases]:
+def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
     """The data before the holdout, and the questions whose answers lie in it.
 
-    No answer of a case is in the data returned with it.
+    No answer of a case is in the data returned with it. "last" holds out the last events of every sequence, each of
+    them a question of its own with the history that ended before it.
     """
     if holdout not in ("auto", "time", "last"):
         raise SettingError(f"holdout = {holdout!r}: must be one of 'auto', 'time', 'last'")
     if holdout == "last" or (holdout == "auto" and not dataset.has_clock):
-        return dataset.without_last(1), last_event_cases(dataset)
+        return _ends_held_out(dataset)
     times = np.sort(dataset.interactions.times)
     start = float(times[int(len(times) * 0.9)]) if len(times) else 0.0
-    return dataset.before(start), cases_after(dataset, start, np.inf)
+    return dataset.before(start), [cases_after(dataset, start, np.inf)]
 
 
-def ranking_rows(recommender: Recommender, cases: Cases, batch: int = 256) -> tuple[RankingRows, RankingRows]:
-    """Candidates and labels for nine tenths of the cases to learn from, and for the rest to stop by.
+def _ends_held_out(dataset: Dataset) -> tuple[Dataset, list[Cases]]:
+    lengths = np.diff(dataset.offsets)
+    held = np.clip(lengths - SHORTEST, np.minimum(1, lengths - 1), LAST_EVENTS)
+    from_end = dataset.offsets[dataset.interactions.users + 1] - np.arange(len(dataset.interactions))
+    past = dataset.only(from_end > held[dataset.interactions.users])
+    return past, [
+        cases.only(held[cases.users] > back)
+        for back in range(LAST_EVENTS)
+        if len(cases := last_event_cases(dataset, back))
+    ]
+
+
+def ranking_rows(recommender: Recommender, asked: Sequence[Cases], batch: int = 256) -> tuple[RankingRows, RankingRows]:
+    """Candidates and labels for the requests of nine tenths of the users to learn from, and of the rest to stop by.
 
     Requests whose candidates hold no right answer teach no order and are left out.
     """
+    total = sum(len(cases) for cases in asked)
     queries: list[Query] = []
     shown: list[Candidates] = []
     labels: list[Floats] = []
-    for asked, targets in cases.batches(batch):
-        for query, found, right in zip(asked, recommender.candidates(asked), targets, strict=True):
-            label = labelled(found, right)
-            if label.any():
-                queries.append(query)
-                shown.append(found)
-                labels.append(label)
-    cut = np.random.default_rng(0).random(len(queries)) < 0.9
-    return _part(queries, shown, labels, cut), _part(queries, shown, labels, ~cut)
+    for cases in asked:
+        some = cases.sample(int(np.ceil(MOST_REQUESTS * len(cases) / max(total, 1))), seed=0)
+        for questions, targets in some.batches(batch):
+            for query, found, right in zip(questions, recommender.candidates(questions), targets, strict=True):
+                label = labelled(found, right)
+                if label.any():
+                    queries.append(query)
+                    shown.append(replace(found, dropped=()))
+                    labels.append(label)
+    kept = _of_tenth(queries)
+    return _part(queries, shown, labels, ~kept), _part(queries, shown, labels, kept)
 
 
 def labelled(candidates: Candidates, right: Ints) -> Floats:
     """1 for candidates that are right answers, 0 for the others."""
     return np.isin(candidates.items, right).astype(np.float32)
+
+
+def _of_tenth(queries: Sequence[Query]) -> np.ndarray:
+    """Which requests come from a fixed random tenth of the users, so that no user is on both sides."""
+    positions = np.array([query.profile.position for query in queries], np.int64)
+    chance = np.random.default_rng(0).random(int(positions.max(initial=0)) + 1)
+    return np.asarray(chance[positions] < 0.1, np.bool_)
 
 
 def _part(queries: list[Query], shown: list[Candidates], labels: list[Floats], chosen: np.ndarray) -> RankingRows:

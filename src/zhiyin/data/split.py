@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zhiyin.arrays import Ints
+from zhiyin.arrays import Bools, Ints, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError
 from zhiyin.query import Query
@@ -42,7 +42,14 @@ class Cases:
         """A random part of the cases, in their order."""
         if count >= len(self):
             return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False))
+        return self.rows(np.sort(np.random.default_rng(seed).choice(len(self), count, replace=False)))
+
+    def only(self, mask: Bools) -> Cases:
+        """The cases for which the mask is true."""
+        return self.rows(np.flatnonzero(mask))
+
+    def rows(self, rows: Longs) -> Cases:
+        """Some of the cases, by their row."""
         return Cases(
             self.known, self.users[rows], tuple(self.now[r] for r in rows), tuple(self.targets[r] for r in rows)
         )
@@ -86,18 +93,11 @@ def leave_one_out(dataset: Dataset) -> Split:
     test = last_event_cases(dataset)
     valid = last_event_cases(dataset, back=1)
     enough = np.diff(dataset.offsets) >= 3
-    test, valid = (_only_users(cases, enough) for cases in (test, valid))
+    test, valid = (cases.only(enough[cases.users]) for cases in (test, valid))
     if not len(test):
         raise DataError("leave-one-out needs users with at least three events and found none; use a time split")
     fit = dataset.without_last(2)
     return Split("leave-one-out", fit, valid, fit, test)
-
-
-def _only_users(cases: Cases, allowed: np.ndarray) -> Cases:
-    rows = np.flatnonzero(allowed[cases.users])
-    return Cases(
-        cases.known, cases.users[rows], tuple(cases.now[r] for r in rows), tuple(cases.targets[r] for r in rows)
-    )
 
 
 def cases_after(dataset: Dataset, start: float, end: float) -> Cases:

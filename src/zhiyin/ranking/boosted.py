@@ -1,0 +1,176 @@
+"""boosted: gradient boosted trees over all features, learned to order lists (LightGBM LambdaRank)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zhiyin.arrays import Array, Floats
+from zhiyin.candidates import Candidates
+from zhiyin.data.dataset import Dataset
+from zhiyin.item import Items
+from zhiyin.part import learned, need_fitted, part, setting
+from zhiyin.query import Query
+from zhiyin.ranking.blend import blend_shares, blended, in_order_of, learn_blend
+from zhiyin.ranking.features import Features, learn_facts
+from zhiyin.stages import RankingRows
+
+FEWEST = 20
+"""Requests below which trees would learn noise."""
+
+
+@part
+class Boosted:
+    """LambdaRank over features of the request, the item, their pair and what each source said (Burges 2010).
+
+    Learns from each request's right answers, its hardest wrong ones by the blend of sources and a random part of the
+    others. Trees are added until NDCG@10 on the rows kept aside no longer rises. Without enough rows the blend alone
+    orders.
+    """
+
+    trees: int = setting(300, least=1, most=5000)
+    """Trees at most."""
+    leaves: int = setting(15, least=2, most=255, tune=(7, 15, 31))
+    """Leaves of one tree."""
+    learning_rate: float = setting(0.05, above=0, most=1, tune=(0.03, 0.05, 0.1))
+    """How far one tree goes."""
+    least_in_leaf: int = setting(50, least=1, tune=(20, 50, 200))
+    """Rows that a leaf must hold."""
+    wrong: int = setting(60, least=1, tune=(30, 60, 120))
+    """Wrong answers per request to learn from: half of them the hardest, half at random."""
+    patience: int = setting(30, least=1)
+    """Trees without gain on the rows kept aside before it stops."""
+    seed: int = setting(0)
+    """Draws wrong answers and columns."""
+
+    model: str = learned()
+    blend: Floats = learned()
+    sources: list[str] = learned()
+    spaces: list[str] = learned()
+    facts: dict[str, Array] = learned()
+
+    listwise = True
+
+    def __post_init__(self) -> None:
+        self._booster: Any = None
+        self._read_from: str | None = None
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """One column: how much the user is likely to want it."""
+        return ("relevance",)
+
+    def fit(self, dataset: Dataset, rows: RankingRows, valid: RankingRows | None = None) -> Boosted:
+        """See Ranker."""
+        chance = np.random.default_rng(self.seed)
+        self.sources, self.blend = learn_blend(rows, requests=3000, rounds=2, chance=chance)
+        self.spaces, self.facts, self.model = sorted(dataset.items.vectors), learn_facts(dataset), ""
+        if len(rows) >= FEWEST:
+            self.model = self._grown(rows, valid, dataset.items, chance)
+        return self
+
+    def _grown(self, rows: RankingRows, valid: RankingRows | None, items: Items, chance: np.random.Generator) -> str:
+        import lightgbm
+
+        train = self._table(rows, items, chance)
+        kept = self._table(valid, items, None, train) if valid is not None and len(valid) >= FEWEST else None
+        stop: list[Any] = [lightgbm.early_stopping(self.patience, verbose=False)] if kept is not None else []
+        booster = lightgbm.train(
+            self._parameters(), train, self.trees, valid_sets=[kept] if kept is not None else [], callbacks=stop
+        )
+        return str(booster.model_to_string(num_iteration=booster.best_iteration or -1))
+
+    def refresh(self, dataset: Dataset) -> None:
+        """Take what is known of items from a later dataset; the trees stay as they are."""
+        self.facts = learn_facts(dataset)
+
+    def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
+        """See Ranker."""
+        need_fitted(self)
+        lengths = [len(one) for one in candidates]
+        if not self.model or not sum(lengths):
+            return [blended(one, self.sources, self.blend)[:, None] for one in candidates]
+        matrix = self._matrix(queries, candidates, items)
+        values = np.asarray(self._loaded().predict(matrix, num_threads=1), np.float32)[:, None]
+        return np.split(values, np.cumsum(lengths)[:-1])
+
+    def source_shares(self, query: Query, candidates: Candidates, items: Items) -> Floats:
+        """See Attributing: what the columns of a source add to the score by their Shapley values, above 0."""
+        need_fitted(self)
+        if not self.model or not len(candidates):
+            return blend_shares(candidates, self.sources, self.blend)
+        matrix = self._matrix([query], [candidates], items)
+        values = np.asarray(self._loaded().predict(matrix, pred_contrib=True, num_threads=1))[:, :-1]
+        groups = np.array([*self._features().groups, -1])
+        parts = np.stack([values[:, groups == one].sum(1) for one in range(len(self.sources))], 1)
+        # The blend speaks for all sources: its value is dealt out by what each adds to it.
+        dealt = in_order_of(self.sources, candidates.sources, blend_shares(candidates, self.sources, self.blend))
+        parts = np.maximum(parts + values[:, -1:] * dealt, 0)
+        return in_order_of(candidates.sources, self.sources, parts / np.maximum(parts.sum(1, keepdims=True), 1e-12))
+
+    def _features(self) -> Features:
+        return Features(tuple(self.sources), tuple(self.spaces), self.facts)
+
+    def _matrix(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> Floats:
+        known = self._features().matrix(queries, candidates, items)
+        blends = np.concatenate([blended(one, self.sources, self.blend) for one in candidates])
+        return np.concatenate([known, blends[:, None]], 1).astype(np.float32)
+
+    def _loaded(self) -> Any:
+        """The booster, read once from its text."""
+        if self._booster is None or self._read_from is not self.model:
+            import lightgbm
+
+            self._booster, self._read_from = lightgbm.Booster(model_str=self.model), self.model
+        return self._booster
+
+    def _parameters(self) -> dict[str, Any]:
+        return {
+            "objective": "lambdarank",
+            "metric": "ndcg",
+            "eval_at": [10],
+            "lambdarank_truncation_level": 20,
+            "num_leaves": self.leaves,
+            "learning_rate": self.learning_rate,
+            "min_data_in_leaf": self.least_in_leaf,
+            "feature_fraction": 0.6,
+            "bagging_fraction": 0.8,
+            "bagging_freq": 1,
+            "lambda_l2": 1.0,
+            "max_bin": 127,
+            "seed": self.seed,
+            "deterministic": True,
+            "force_row_wise": True,
+            "num_threads": 2,
+            "verbosity": -1,
+        }
+
+    def _table(self, rows: RankingRows, items: Items, chance: np.random.Generator | None, like: Any = None) -> Any:
+        """Rows as LightGBM takes them. With chance only some of the wrong answers are kept."""
+        import lightgbm
+
+        blocks, labels, sizes = [], [], []
+        for query, found, label in zip(rows.queries, rows.candidates, rows.labels, strict=True):
+            matrix = self._matrix([query], [found], items)
+            kept = np.arange(len(label)) if chance is None else self._kept(matrix[:, -1], label, chance)
+            blocks.append(matrix[kept])
+            labels.append(label[kept])
+            sizes.append(len(kept))
+        names = [*self._features().names, "blend"]
+        return lightgbm.Dataset(
+            np.concatenate(blocks), np.concatenate(labels), group=sizes, feature_name=_plain(names), reference=like
+        )
+
+    def _kept(self, blended: Floats, label: Floats, chance: np.random.Generator) -> Array:
+        order = np.argsort(-blended, kind="stable")
+        wrong = order[label[order] <= 0]
+        hardest, others = wrong[: self.wrong // 2], wrong[self.wrong // 2 :]
+        some = chance.permutation(others)[: self.wrong - len(hardest)]
+        return np.sort(np.concatenate([np.flatnonzero(label > 0), hardest, some]))
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    """Names as LightGBM's text format takes them: no JSON signs, no spaces."""
+    return ["".join(sign if sign.isalnum() or sign in "_.-" else "_" for sign in name) for name in names]

@@ -1,0 +1,101 @@
+"""Pairs: how alike a candidate and a history are, by tags and by vectors."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from zhiyin.arrays import Array, Doubles, Floats, Ints
+from zhiyin.item import Items, Tags
+from zhiyin.query import Query
+
+TAG_COLUMNS = ("tags_last", "tags_recent", "tags_all", "tags_disliked", "rare_tag_last", "rare_tag_all")
+VECTOR_COLUMNS = ("last", "recent_max", "recent_mean", "all_max", "all_mean", "text")
+
+RECENT = 5
+"""Events that count as recent."""
+
+LONGEST = 50
+"""Events compared by vector at most, newest first: more cost time on the request path and change little."""
+
+FADE = 0.8
+"""How much less each earlier event counts in a tag profile."""
+
+
+def tag_pairs(items: Items, query: Query, wanted: Ints) -> Array:
+    """Overlap of tags, rare tags counting more. [candidates, TAG_COLUMNS]
+
+    The first four are cosines of the candidate's tags with those of the last liked event, of the liked history fading,
+    of all of it, and of the disliked events. The last two are the rarity of the rarest tag shared with the last event
+    (the same winery, the same brand), and with any event, times how often that tag was met.
+    """
+    result = np.full((len(wanted), len(TAG_COLUMNS)), np.nan)
+    tags = items.tags
+    matrix = tags.matrix
+    if not matrix.shape[1] or not len(wanted):
+        return result
+    rarity = _rarity(tags)
+    block = matrix[wanted]
+    liked, disliked = query.profile.history.newest_first, query.profile.history.disliked.items
+    fading = FADE ** np.arange(len(liked))
+    profiles = [(liked[:1], None), (liked, fading), (liked, None), (disliked, None)]
+    weighted = sparse.csr_matrix((rarity[block.indices], block.indices, block.indptr), block.shape)
+    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
+    for column, (events, weights) in enumerate(profiles):
+        if len(events):
+            profile = _profile(matrix, events, weights) * rarity
+            size = float(np.linalg.norm(profile))
+            result[:, column] = (weighted @ profile) / np.maximum(lengths * size, 1e-9)
+    if len(liked):
+        result[:, 4] = _strongest(block, rarity * (_profile(matrix, liked[:1], None) > 0))
+        result[:, 5] = _strongest(block, rarity * np.log1p(_profile(matrix, liked, None)))
+    return result
+
+
+def vector_pairs(vectors: Floats | None, query: Query, wanted: Ints) -> Array:
+    """Cosines of vectors of length 1 with the liked history and the wish in words. [candidates, VECTOR_COLUMNS]"""
+    result = np.full((len(wanted), len(VECTOR_COLUMNS)), np.nan)
+    if vectors is None or not len(vectors) or not len(wanted):
+        return result
+    block = vectors[wanted]
+    events = query.profile.history.newest_first[:LONGEST]
+    if len(events):
+        cosines = block @ vectors[events].T
+        recent = cosines[:, :RECENT]
+        result[:, 0] = cosines[:, 0]
+        result[:, 1], result[:, 2] = recent.max(1), recent.mean(1)
+        result[:, 3], result[:, 4] = cosines.max(1), cosines.mean(1)
+    wish = next((one for one in query.text_vectors.values() if one.shape == vectors.shape[1:]), None)
+    if wish is not None:
+        result[:, 5] = block @ wish
+    return result
+
+
+def _profile(matrix: sparse.csr_matrix, events: Ints, weights: Array | None) -> Doubles:
+    rows = matrix[events]
+    values = np.ones(len(events)) if weights is None else weights
+    spread = np.repeat(values, np.diff(rows.indptr))
+    return np.asarray(np.bincount(rows.indices, spread, minlength=matrix.shape[1]), np.float64)
+
+
+def _strongest(block: sparse.csr_matrix, values: Doubles) -> Doubles:
+    """The largest value among each row's tags, 0 for a row without tags."""
+    result = np.zeros(block.shape[0])
+    filled = np.flatnonzero(np.diff(block.indptr))
+    if len(filled):
+        result[filled] = np.maximum.reduceat(values[block.indices], block.indptr[filled])
+    return result
+
+
+_rarities: dict[int, tuple[Tags, Doubles]] = {}
+
+
+def _rarity(tags: Tags) -> Doubles:
+    """log(items / items with the tag) per tag, kept for the catalogue that is being served."""
+    kept = _rarities.get(id(tags))
+    if kept is None or kept[0] is not tags:
+        counts = np.bincount(tags.matrix.indices, minlength=tags.matrix.shape[1])
+        kept = (tags, np.log((tags.matrix.shape[0] + 1) / (counts + 0.5)))
+        _rarities.clear()
+        _rarities[id(tags)] = kept
+    return kept[1]

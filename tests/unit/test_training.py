@@ -1,0 +1,105 @@
+"""Training: a ranker never learns from candidates of parts that have seen the right answers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import zhiyin.training as training
+from zhiyin.arrays import Floats
+from zhiyin.data.dataset import Dataset, build
+from zhiyin.data.timeline import DAY
+from zhiyin.item import Item, Items
+from zhiyin.part import learned, part, setting
+from zhiyin.query import Query
+from zhiyin.ranking.blend import Blend
+from zhiyin.recommender import Recommender
+from zhiyin.retrieval.transition import Transition
+from zhiyin.stages import Scorer
+
+
+@part
+class Memory(Scorer):
+    """Scores what the fitted data says the user did, and knows nothing else: worthless for what is new."""
+
+    seed: int = setting(0)
+
+    table: Floats = learned()
+
+    def fit(self, dataset: Dataset) -> "Memory":
+        noise = np.random.default_rng(self.seed).random((len(dataset.users), len(dataset.items))) * 0.5
+        self.table = (noise + dataset.binary().toarray()).astype(np.float32)
+        return self
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        return self.table[[query.profile.position for query in queries]]
+
+
+def walks(has_clock: bool) -> Dataset:
+    """Sixty users who each walk six steps round a circle of thirty items, now and then skipping one."""
+    chance = np.random.default_rng(1)
+    users, names, times = [], [], []
+    for user in range(60):
+        step = int(chance.integers(0, 30))
+        for position in range(6):
+            users.append(f"u{user}")
+            names.append(f"i{step % 30}")
+            times.append(position * DAY * 10 + user)
+            step += 1 if chance.random() < 0.8 else 2
+    data = build(users, Items([Item(f"i{n}") for n in range(30)]), names, np.array(times, np.float64))
+    return Dataset(data.users, data.items, data.interactions, data.as_of, has_clock=has_clock)
+
+
+def weight_of_memory(data: Dataset, holdout: str) -> tuple[float, float]:
+    blend = Blend()
+    sources = {"memory": Memory(), "transition": Transition(window=2, decay=0.3)}
+    Recommender(retrieve=sources, rank=[blend]).fit(data, holdout=holdout)
+    weights = dict(zip(blend.sources, blend.weights, strict=True))
+    return float(weights["memory"]), float(weights["transition"])
+
+
+def test_a_part_that_memorises_does_not_dominate() -> None:
+    for holdout in ("last", "time"):
+        memory, transition = weight_of_memory(walks(has_clock=True), holdout)
+        assert memory < transition, holdout
+
+
+def test_it_would_dominate_if_the_parts_had_seen_the_answers(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    honest = training.held_out
+
+    def leaking(dataset: Dataset, holdout: str):  # type: ignore[no-untyped-def]
+        return dataset, honest(dataset, holdout)[1]
+
+    monkeypatch.setattr(training, "held_out", leaking)
+    memory, transition = weight_of_memory(walks(has_clock=True), "last")
+    assert memory > transition
+
+
+def test_no_answer_is_in_the_data_before_the_holdout() -> None:
+    data = walks(has_clock=False)
+    past, asked = training.held_out(data, "last")
+    assert len(asked) == training.LAST_EVENTS
+    for cases in asked:
+        for user, targets in zip(cases.users, cases.targets, strict=True):
+            assert not np.isin(targets, past.history(int(user)).items).any()
+            assert not np.isin(targets, cases.known.history(int(user)).items).any()
+
+
+def test_short_sequences_keep_what_the_retrievers_need() -> None:
+    items = Items([Item(one) for one in "abcd"])
+    data = build(["u"] * 4 + ["v"] * 3 + ["w"], items, [*"abcd", *"abc", "a"], np.arange(8.0))
+    past, _ = training.held_out(data, "last")
+    kept = {name: len(past.history(data.users.position(name))) for name in "uvw"}
+    assert kept == {"u": 2, "v": 2, "w": 1}
+
+
+def test_no_user_is_on_both_sides_of_the_early_stop() -> None:
+    recommender = Recommender(retrieve=[Transition()], rank=[Blend()])
+    data = walks(has_clock=False)
+    past, asked = training.held_out(data, "last")
+    recommender.retrievers["transition"].fit(past)
+    recommender.take_catalogue(past)
+    rows, valid = training.ranking_rows(recommender, asked)
+    learnt, kept = ({query.profile.position for query in one.queries} for one in (rows, valid))
+    assert learnt
+    assert kept
+    assert not learnt & kept
