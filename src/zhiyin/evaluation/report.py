@@ -15,6 +15,8 @@ from zhiyin.evaluation.bootstrap import Difference, Interval
 
 KINDS = ("whole", "fused", "part", "baseline")
 SHOWN = ("ndcg@10", "hr@10", "recall@20", "mrr@10")
+WIDE = 140
+"""Columns of a terminal that the whole table needs."""
 
 
 @dataclass
@@ -135,20 +137,25 @@ def _row(values: dict[str, Any]) -> Row:
 
 
 def print_report(report: Report) -> None:
-    """The table on the terminal."""
+    """The table on the terminal: fewer columns where it is narrow, all of them in a file."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
-    title = f"{report.recipe} on {report.data}, split {report.split}, {report.users:,} users, full ranking"
-    table = Table(title=title, caption="[95 % interval]; the difference is NDCG@10 against the best baseline, paired")
-    table.add_column("", style="dim")
-    table.add_column("row")
-    for name in (*SHOWN, "vs best baseline", "coverage", "novelty"):
+    if not console.is_terminal:
+        console = Console(width=max(console.width, WIDE))
+    wide = console.width >= WIDE
+    title = escape(f"{report.recipe} on {report.data}, split {report.split}, {report.users:,} users, full ranking")
+    table = Table(title=title, caption="\\[95 % interval]; the difference is NDCG@10 against the best baseline, paired")
+    table.add_column("", style="dim", no_wrap=True)
+    table.add_column("row", no_wrap=True)
+    for name in (*SHOWN, "vs best baseline", "coverage", "novelty") if wide else (*SHOWN[:3], "vs best"):
         table.add_column(name, justify="right", no_wrap=True)
     for kind in KINDS:
         for row in report.of_kind(kind):
-            table.add_row(kind, row.name, *_cells(report, row), style="bold" if kind == "whole" else None)
+            cells = _cells(report, row, wide)
+            table.add_row(kind, escape(row.name), *map(escape, cells), style="bold" if kind == "whole" else None)
         table.add_section()
     console.print(table)
     for note in report.notes:
@@ -156,16 +163,13 @@ def print_report(report: Report) -> None:
     console.print("  · " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items()))
 
 
-def _cells(report: Report, row: Row) -> list[str]:
-    cells = []
-    for place, name in enumerate(SHOWN):
-        interval = row.intervals.get(name)
-        # Intervals of every metric would not fit on a terminal; the JSON and the page have them all.
-        ends = f" \\[{interval.low:.4f}, {interval.high:.4f}]" if interval and place == 0 else ""
-        cells.append(f"{row.metrics[name]:.4f}{ends}")
-    gap = row.versus
-    if row.name == report.best_baseline and row.kind == "baseline":
-        cells.append("best")
+def _cells(report: Report, row: Row, wide: bool) -> list[str]:
+    # Intervals of every metric would not fit on a terminal; the JSON and the page have them all.
+    ends, gap = row.intervals["ndcg@10"], row.versus
+    shown = [f"{row.metrics[name]:.4f}" for name in (SHOWN if wide else SHOWN[:3])]
+    shown[0] += f" [{ends.low:.4f}, {ends.high:.4f}]"
+    if gap is None or (row.name == report.best_baseline and row.kind == "baseline"):
+        against = "best" if gap else ""
     else:
-        cells.append(f"{gap.mean:+.4f} \\[{gap.low:+.4f}, {gap.high:+.4f}]" if gap else "")
-    return [*cells, f"{row.beyond.get('coverage', 0):.3f}", f"{row.beyond.get('novelty', 0):.2f}"]
+        against = f"{gap.mean:+.4f}" + (f" [{gap.low:+.4f}, {gap.high:+.4f}]" if wide else "")
+    return [*shown, against, *([f"{row.beyond['coverage']:.3f}", f"{row.beyond['novelty']:.2f}"] if wide else [])]
