@@ -46,7 +46,8 @@ class Candidates:
     retrievers; source_scores [n, sources] and source_ranks [n, sources]: what each gave (nan / 0 where it gave nothing,
     ranks from 1). actions: names of predicted actions; predictions [n, actions]. shares [n, sources]: how much of the
     ranker's score each source carried (≥ 0). contributions: by source, [n, history length], how much each event of
-    the history carried. reasons: per item. dropped: what was left out on the way, and why.
+    the history carried. reasons: per item. dropped: what was left out on the way, and why. propensities [n]: the
+    chance each item had of its place, given those before it; None where nothing was drawn.
     """
 
     items: Ints
@@ -60,6 +61,7 @@ class Candidates:
     contributions: Mapping[str, Floats] = field(default_factory=dict)
     reasons: tuple[tuple[Reason, ...], ...] = ()
     dropped: tuple[Dropped, ...] = ()
+    propensities: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.items)
@@ -87,4 +89,5 @@ class Candidates:
             contributions={source: matrix[rows] for source, matrix in self.contributions.items()},
             reasons=tuple(self.reasons[row] for row in rows) if self.reasons else (),
             dropped=self.dropped + dropped,
+            propensities=None if self.propensities is None else self.propensities[rows],
         )

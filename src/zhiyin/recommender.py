@@ -244,7 +244,8 @@ class Recommender:
             step.took, step.kept = len(candidates), len(selection.kept)
             step.dropped.update(why for _, why in selection.dropped)
             gone = tuple(Dropped(int(candidates.items[row]), stage, why) for row, why in selection.dropped)
-            return candidates.take(selection.kept, gone)
+            chosen = candidates.take(selection.kept, gone)
+            return chosen if selection.propensities is None else replace(chosen, propensities=selection.propensities)
 
     def _explained(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         if not self.explainers or not len(candidates):
