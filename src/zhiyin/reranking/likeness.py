@@ -1,0 +1,40 @@
+"""How alike candidates are: unit rows from a vector space, or from the tags they share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zhiyin.arrays import Floats, Ints, unit_rows
+from zhiyin.item import Items
+
+
+def rows_for(items: Items, found: Ints, space: str) -> Floats:
+    """One unit row per candidate, so that likeness is an inner product. [candidates, width]
+
+    space: a vector space of the catalogue; "tags", or a space that is not there, means the textual attributes, each
+    counting the less the more candidates have it. An item that says nothing has a row of zeros and is like nothing.
+    """
+    if space != "tags" and space in items.vectors:
+        return items.vectors[space][found]
+    tagged = items.tags.matrix[found]
+    used, columns = np.unique(tagged.indices, return_inverse=True)
+    dense = np.zeros((len(found), len(used)), np.float32)
+    dense[np.repeat(np.arange(len(found)), np.diff(tagged.indptr)), columns] = 1.0
+    return unit_rows(dense * np.log1p(len(found) / np.maximum(dense.sum(0), 1)))
+
+
+def relevance(scores: Floats) -> Floats:
+    """Scores stretched to 0…1 within the request; all 1 when they are equal, 0 where they are not finite."""
+    finite = np.isfinite(scores)
+    if not finite.any():
+        return np.zeros(len(scores), np.float32)
+    low, high = float(scores[finite].min()), float(scores[finite].max())
+    spread = (scores - low) / (high - low) if high > low else np.ones(len(scores))
+    return np.where(finite, spread, 0).astype(np.float32)
+
+
+def first_then_rest(first: list[int], count: int) -> Ints:
+    """The rows chosen, then all others in the order they came: later rerankers may still need them."""
+    rest = np.ones(count, np.bool_)
+    rest[first] = False
+    return np.concatenate([np.array(first, np.int64), np.flatnonzero(rest)]).astype(np.int32)
