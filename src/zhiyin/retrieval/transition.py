@@ -11,7 +11,7 @@ from zhiyin.arrays import NEVER, Floats, Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.retrieval.history import contributions_from_rows, decayed, spread
+from zhiyin.retrieval.history import contributions_from_rows, decayed, followed
 from zhiyin.stages import Scorer
 
 
@@ -36,12 +36,12 @@ class Transition(Scorer):
         liked = dataset.liked
         size = len(dataset.items)
         table = sparse.csr_matrix((size, size), dtype=np.float32)
-        for gap in range(1, self.window + 1):
-            together = liked.users[:-gap] == liked.users[gap:]
-            pairs = (liked.items[:-gap][together], liked.items[gap:][together])
+        for gap in range(1, min(self.window, len(liked) - 1) + 1):
+            apart = (liked.users[:-gap] == liked.users[gap:]) & (liked.items[:-gap] != liked.items[gap:])
+            if not apart.any():  # no sequence is longer than this gap
+                continue
+            pairs = (liked.items[:-gap][apart], liked.items[gap:][apart])
             table = table + sparse.csr_matrix((np.full(len(pairs[0]), 1 / gap, np.float32), pairs), (size, size))
-        table.setdiag(0)
-        table.eliminate_zeros()
         sums = np.asarray(table.sum(1)).ravel()
         scale = np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
         self.table = sparse.csr_matrix(sparse.diags_array(scale.astype(np.float32)) @ table, dtype=np.float32)
@@ -50,8 +50,7 @@ class Transition(Scorer):
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""
         need_fitted(self)
-        weights = spread(queries, self.table.shape[0], self.decay)
-        rows = (weights @ self.table).toarray()
+        rows = followed(self.table, queries, self.decay)
         return np.where(rows > 0, rows, NEVER).astype(np.float32)
 
     def contributions(self, query: Query, items: Ints) -> Floats:
