@@ -1,0 +1,329 @@
+"""Engine: everything the server does, without HTTP: answers, events, items, users and versions. Safe from any thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import uuid4
+
+from zhiyin.candidates import Candidates
+from zhiyin.data.weights import EventWeights
+from zhiyin.errors import ZhiyinError
+from zhiyin.event import Event
+from zhiyin.ingest.build import weights_for
+from zhiyin.ingest.profiles import history_of
+from zhiyin.item import Item
+from zhiyin.ports import Store, StoredProfile
+from zhiyin.profile import Profile
+from zhiyin.query import Condition, Query
+from zhiyin.recipe import Recipe
+from zhiyin.recommender import FOR_YOU, Answer, positions
+from zhiyin.reranking.filters import Allowed
+from zhiyin.serving import people
+from zhiyin.serving.answers import answer_json, facets, impressions_of
+from zhiyin.serving.failures import Refused
+from zhiyin.serving.impressions import Impressions
+from zhiyin.serving.live import Live
+from zhiyin.trace import Trace
+
+if TYPE_CHECKING:
+    from zhiyin.workspace import Workspace
+
+LOG = logging.getLogger("zhiyin.serving")
+
+
+class Versions(Protocol):
+    """Where fitted versions come from. A Workspace is one."""
+
+    def versions(self) -> list[str]: ...
+
+    def current(self) -> str: ...
+
+    def promote(self, version: str) -> None: ...
+
+    def load(self, version: str | None = None) -> Recipe: ...
+
+    def manifests(self) -> list[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a server behaves. unknown_items: "reject" or "accept" events of items not in the catalogue. impressions:
+    whether what was shown is logged. keys: SHA-256 (hex) of the API keys allowed; none leaves the door open.
+    rate: requests a second and key (or address), 0 for no limit. burst: requests that may come at once. most_bytes: of a body.
+    """
+
+    unknown_items: str = "reject"
+    impressions: bool = True
+    keys: frozenset[str] = frozenset()
+    rate: float = 0.0
+    burst: int = 50
+    most_bytes: int = 4_000_000
+
+
+class Engine:
+    """Serves one version at a time over one store. clock: seconds since 1970. versions: None serves only this one."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        store: Store,
+        *,
+        version: str = "unsaved",
+        versions: Versions | None = None,
+        settings: Settings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.settings = settings or Settings()
+        self.clock = clock
+        self.versions = versions
+        self.people = people.People(store)
+        self.impressions = Impressions(store.log.append)
+        self.observe: Callable[[Trace], None] = lambda trace: None
+        self._writer = Lock()
+        self._served_before: list[str] = []
+        self.live = self._opened(recipe, version)
+        self.live.catch_up(store.catalog.all())
+
+    def _opened(self, recipe: Recipe, version: str) -> Live:
+        weights = weights_for(self.store, EventWeights.from_table(recipe.events))
+        return Live(version, recipe.recommender, weights)
+
+    def close(self) -> None:
+        """Write what waits. The store stays open: it is the owner's."""
+        self.impressions.close()
+
+    # -- answering ---------------------------------------------------------------------------------------------------
+
+    def recommend(
+        self,
+        user_id: str = "",
+        n: int = 10,
+        shelf: str = FOR_YOU,
+        *,
+        text: str = "",
+        seeds: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        conditions: Sequence[Condition] = (),
+        history: Sequence[Event] = (),
+        refusals: Sequence[tuple[str, str]] = (),
+        weights: Mapping[str, float] | None = None,
+        context: Mapping[str, str] | None = None,
+        language: str = "en",
+        explain: bool = True,
+        trace: bool = False,
+        seed: int | None = None,
+    ) -> dict[str, Any]:
+        """Recommended items as the wire has them. Raises UnknownId for an unknown seed, DataError for an unknown shelf.
+
+        history: of a guest, used and not stored. seed: for every draw of chance; without one each request has its own.
+        """
+        live, request_id, now = self.live, uuid4().hex, self.clock()
+        with live.lock.read():
+            items = live.recommender.items
+            profile = live.profiles.get(user_id, self.store) if user_id else Profile()
+            if history:
+                given = history_of(history, items, live.weights)
+                profile = profile if len(profile.history) else profile.with_history(given)
+            if refusals:
+                profile = replace(profile, refusals=(*profile.refusals, *refusals))
+            chosen = positions(items, seeds)
+            if shelf == "related" and not len(chosen):
+                chosen = profile.history.newest_first[:1]
+            query = Query(
+                profile=profile, n=n, now=now, shelf=shelf, text=text,
+                text_vectors=live.search.vectors(text) if text else {},
+                seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
+                exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
+                language=language, seed=_draw(request_id) if seed is None else seed, request_id=request_id,
+            )  # fmt: skip
+            answer = live.recommender.recommend_batch([query], explain=explain)[0]
+            result = answer_json(answer, items, live.version, trace)
+        self.observe(answer.trace)
+        if user_id and self.settings.impressions:
+            self.impressions.add(impressions_of(result, user_id, now, shelf))
+        return result
+
+    def similar(self, item_id: str, n: int = 10, language: str = "en") -> dict[str, Any]:
+        """Items like one item. Raises UnknownId."""
+        self.item(item_id)
+        shelf = "related" if "related" in self.live.recommender.shelves else FOR_YOU
+        return self.recommend(n=n, shelf=shelf, seeds=[item_id], language=language)
+
+    def search(
+        self, text: str, n: int = 10, conditions: Sequence[Condition] = (), language: str = "en"
+    ) -> dict[str, Any]:
+        """Items that match a text in words or meaning."""
+        live = self.live
+        vectors = live.search.vectors(text)
+        query = Query(
+            n=n, now=self.clock(), text=text, conditions=tuple(conditions), request_id=uuid4().hex, language=language
+        )
+        with live.lock.read():
+            items = live.recommender.items
+            found = live.search.find(text, vectors) if len(items) else Candidates.none()
+            kept = found.take(Allowed(seen="show").select(query, found, items, n).kept[:n])
+            return answer_json(Answer(query, kept), items, live.version, False)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def record(self, events: Sequence[Event]) -> int:
+        """Store events; on return they are on disk and the next answer knows them. Returns how many were new."""
+        new = self.store.log.append(events)
+        for user in {event.user_id for event in events}:
+            self.live.profiles.drop(user)
+        if new:
+            self.people.add([event for event in events if event.event_type != "impression"])
+        return new
+
+    def knows_item(self, item_id: str) -> bool:
+        """Whether an item is in the catalogue, hidden ones included."""
+        return item_id in self.live.recommender.items.vocabulary
+
+    # -- items -------------------------------------------------------------------------------------------------------
+
+    def item(self, item_id: str) -> Item:
+        """An item of the catalogue. Raises Refused."""
+        items = self.live.recommender.items
+        at = items.vocabulary.get(item_id)
+        if at < 0 or items[at] == Item(item_id, hidden=True):
+            raise Refused(404, "unknown_item", f"no item has the id '{item_id}'")
+        return items[at]
+
+    def put_items(self, items: Sequence[Item]) -> int:
+        """Add or replace items; the next request can recommend them. Returns how many were new or different."""
+        with self._writer:
+            changed = self.store.catalog.put(items)
+            self.live.put(list({item.item_id: item for item in items}.values()))
+        return changed
+
+    def delete_item(self, item_id: str) -> None:
+        """Erase an item's content and never show it again. Its id is kept, so that its events stay events of something."""
+        self.item(item_id)
+        self.put_items([Item(item_id, hidden=True)])
+
+    def facets(self, most: int = 30) -> list[dict[str, Any]]:
+        """The attributes one can filter by: their commonest values, or the range of a number."""
+        live = self.live
+        with live.lock.read():
+            return facets([item for item in live.recommender.items.rows if not item.hidden], most)
+
+    # -- users -------------------------------------------------------------------------------------------------------
+
+    def profile(self, user_id: str) -> dict[str, Any]:
+        """What is known of a user and why. Of a stranger: nothing yet."""
+        live = self.live
+        stored = self.store.profiles.get(user_id)
+        with live.lock.read():
+            return people.profile_json(live.profiles.get(user_id, self.store), stored, live.recommender.items)
+
+    def edit_profile(self, user_id: str, edit: dict[str, Any]) -> dict[str, Any]:
+        """A user's own edits, which win over what is inferred from the next answer on."""
+        with self._writer:
+            stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
+            self._put_profile(people.edited(stored, edit, self.clock()))
+        return self.profile(user_id)
+
+    def put_user(self, user_id: str, attributes: Mapping[str, str], friends: Sequence[str]) -> StoredProfile:
+        """Register a user, or register them anew; their edits stay."""
+        with self._writer:
+            stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
+            return self._put_profile(
+                replace(
+                    stored, attributes=dict(attributes), friends=tuple(dict.fromkeys(friends)), updated=self.clock()
+                )
+            )
+
+    def _put_profile(self, profile: StoredProfile) -> StoredProfile:
+        kept = self.store.profiles.put(profile)
+        self.live.profiles.drop(profile.user_id)
+        self.people.meet(profile.user_id)
+        return kept
+
+    def user(self, user_id: str) -> dict[str, Any]:
+        """What a user registered, and how many events they have. Raises Refused."""
+        stored, events = self.store.profiles.get(user_id), self.store.log.of_user(user_id)
+        if stored is None and not events:
+            raise Refused(404, "unknown_user", f"nothing is kept of a user '{user_id}'")
+        return {"user_id": user_id, "events": len(events), **people.stored_json(stored or StoredProfile(user_id))}
+
+    def export(self, user_id: str) -> dict[str, Any]:
+        """Everything kept of a user. Raises Refused."""
+        self.impressions.flush()
+        self.user(user_id)
+        return people.export(user_id, self.store)
+
+    def delete_user(self, user_id: str) -> dict[str, Any]:
+        """Forget a user: events, profiles, caches, what waits to be written, and the model's place for them."""
+        with self._writer:
+            self.impressions.forget(user_id)
+            live = self.live
+            gone = people.forget(user_id, self.store, live.profiles.drop)
+            self.people.forget(user_id)
+            with live.lock.write():
+                live.disown(user_id)
+            live.profiles.drop(user_id)
+            return gone
+
+    # -- versions ----------------------------------------------------------------------------------------------------
+
+    def models(self) -> dict[str, Any]:
+        """The version that serves, its parts and shelves, and the versions there are."""
+        live = self.live
+        recommender = live.recommender
+        return {
+            "current": live.version,
+            "shelves": list(recommender.shelves),
+            "sources": list(recommender.retrievers),
+            "rankers": [type(one).__name__.lower() for one in recommender.rankers],
+            "items": len(recommender.items),
+            "users": len(recommender.users),
+            "versions": self.versions.manifests() if self.versions else [],
+        }
+
+    def promote(self, version: str) -> dict[str, Any]:
+        """Serve another version. Requests under way end with the old one; a version that cannot answer is refused."""
+        if self.versions is None or version not in self.versions.versions():
+            raise Refused(404, "unknown_version", f"no version '{version}'")
+        recipe = self.versions.load(version)
+        with self._writer:
+            live = self._opened(recipe, version)
+            live.catch_up(self.store.catalog.all())
+            try:
+                live.recommender.recommend(Query(n=1, now=self.clock()))
+            except ZhiyinError as error:
+                raise Refused(409, "unusable_version", f"version '{version}' cannot answer: {error}") from error
+            self.versions.promote(version)
+            self._served_before.append(self.live.version)
+            self.live = live
+        LOG.info("version %s serves", version)
+        return {"current": version}
+
+    def rollback(self, version: str) -> dict[str, Any]:
+        """Leave a version for the one that served before it, or failing that the one made before it."""
+        if version != self.live.version:
+            raise Refused(409, "not_serving", f"version '{version}' does not serve; '{self.live.version}' does")
+        earlier = [one for one in (self.versions.versions() if self.versions else []) if one < version]
+        before = [one for one in self._served_before if one != version] or earlier
+        if not before:
+            raise Refused(409, "nothing_earlier", f"there is no version before '{version}'")
+        return self.promote(before[-1])
+
+
+def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engine:
+    """An engine on a workspace's current version. Raises SavedVersionError when nothing is fitted yet."""
+    version = workspace.current()
+    recipe = workspace.load(version)
+    return Engine(
+        recipe, workspace.store, version=version, versions=workspace, settings=settings, clock=workspace.clock
+    )
+
+
+def _draw(request_id: str) -> int:
+    return int.from_bytes(blake2b(request_id.encode(), digest_size=4).digest())

@@ -1,0 +1,73 @@
+"""Feedback: events from the wire into the log. Each is judged alone, so that one bad event costs no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from zhiyin.errors import DataError
+from zhiyin.event import Event
+from zhiyin.serving.engine import Engine
+from zhiyin.serving.failures import Refused
+from zhiyin.serving.wire import EventIn
+
+MOST = 1000
+"""Events in one request."""
+
+AHEAD = 86_400.0
+"""Seconds a client's clock may be ahead of ours."""
+
+
+def take_events(engine: Engine, body: Any) -> tuple[int, dict[str, Any]]:
+    """Store one event or a list of them; what is accepted is on disk on return.
+
+    Returns the status (200; 207 when some were refused; 422 when all were) and what became of each.
+    """
+    given = body if isinstance(body, list) else [body]
+    if not given or len(given) > MOST:
+        raise Refused(422, "invalid_request", f"send 1 to {MOST} events at once, not {len(given)}")
+    now = engine.clock()
+    good: list[Event] = []
+    rejected: list[dict[str, Any]] = []
+    for index, raw in enumerate(given):
+        try:
+            good.append(_event(engine, raw, now))
+        except (Refused, DataError, ValidationError) as error:
+            name = raw.get("event_id") if isinstance(raw, dict) else None
+            rejected.append({"index": index, "event_id": name if isinstance(name, str) else None, **_why(error)})
+    accepted = engine.record(good) if good else 0
+    answer = {"accepted": accepted, "duplicates": len(good) - accepted, "rejected": rejected}
+    status = 200 if not rejected else 207 if good else 422
+    if not good:
+        answer |= {"detail": rejected[0]["detail"], "code": rejected[0]["code"]}
+    return status, answer
+
+
+def _event(engine: Engine, raw: Any, now: float) -> Event:
+    one = EventIn.model_validate(raw)
+    if one.timestamp is not None and one.timestamp > now + AHEAD:
+        raise Refused(422, "in_the_future", f"timestamp {one.timestamp:.0f} is more than a day ahead of {now:.0f}")
+    if one.item_id and engine.settings.unknown_items == "reject" and not engine.knows_item(one.item_id):
+        raise Refused(422, "unknown_item", f"no item has the id '{one.item_id}': PUT /items/{{item_id}} first")
+    values = one.model_dump(exclude={"timestamp", "event_id"})
+    # Without a time of its own an event is a new one each time; with one, the same content is the same event.
+    event_id = one.event_id or (uuid4().hex if one.timestamp is None else "")
+    return Event(**values, timestamp=now if one.timestamp is None else one.timestamp, event_id=event_id)
+
+
+def _why(error: Exception) -> dict[str, str]:
+    if isinstance(error, Refused):
+        return {"code": error.code, "detail": str(error)}
+    if isinstance(error, ValidationError):
+        return {"code": "invalid_event", "detail": sentence(error.errors(include_url=False))}
+    return {"code": "invalid_event", "detail": str(error)}
+
+
+def sentence(errors: Sequence[Any]) -> str:
+    """Pydantic's errors in one line: where, and what is wrong; at most five."""
+    texts = [f"{'.'.join(str(one) for one in error['loc']) or 'body'}: {error['msg']}" for error in errors[:5]]
+    more = f" (and {len(errors) - 5} more)" if len(errors) > 5 else ""
+    return ("; ".join(texts) + more).encode("utf-8", "replace").decode()

@@ -1,0 +1,163 @@
+"""People: what is kept of a user, shown to them, changed by them, handed out and forgotten."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from zhiyin.event import Event
+from zhiyin.item import Items
+from zhiyin.ports import Store, StoredProfile
+from zhiyin.profile import Interest, Profile
+from zhiyin.serving.answers import event_json
+from zhiyin.serving.failures import Refused
+
+Topics = Iterable[tuple[str, str]]
+
+
+class People:
+    """How many events each user has: counted once from the log when first asked for, then kept up to date."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._counts: Counter[str] | None = None
+        self._lock = Lock()
+
+    def _counted(self) -> Counter[str]:
+        if self._counts is None:
+            frame = self._store.log.columns(["user_id", "event_type"])
+            frame = frame.filter(frame["event_type"] != "impression")
+            self._counts = Counter(dict(frame["user_id"].value_counts().iter_rows()))
+            for user in self._store.profiles.users():
+                self._counts.setdefault(user, 0)
+        return self._counts
+
+    def add(self, events: Sequence[Event]) -> None:
+        """Count events that were stored just now. Nothing is counted before somebody asks."""
+        with self._lock:
+            if self._counts is not None:
+                self._counts.update(event.user_id for event in events)
+
+    def meet(self, user_id: str) -> None:
+        """List a user who has registered."""
+        with self._lock:
+            if self._counts is not None:
+                self._counts.setdefault(user_id, 0)
+
+    def forget(self, user_id: str) -> None:
+        """Count nothing of a user any more."""
+        with self._lock:
+            if self._counts is not None:
+                self._counts.pop(user_id, None)
+
+    def find(self, text: str, limit: int) -> dict[str, Any]:
+        """Users whose id holds a text, those with the most events first."""
+        with self._lock:
+            found = [(user, count) for user, count in self._counted().items() if text.casefold() in user.casefold()]
+        found.sort(key=lambda one: (-one[1], one[0]))
+        return {"users": [{"user_id": user, "events": count} for user, count in found[:limit]], "total": len(found)}
+
+
+def profile_json(profile: Profile, stored: StoredProfile | None, items: Items, sentences: int = 20) -> dict[str, Any]:
+    """A profile with the items behind each topic, newest events first. items: titles by id of everything it cites."""
+    history = profile.history
+    item_of = {event: items[int(at)].item_id for event, at in zip(history.events, history.items, strict=False)}
+
+    def interest(one: Interest) -> dict[str, Any]:
+        cited = list(dict.fromkeys(item_of.get(event, event) for event in one.evidence))
+        known = [item for item in cited if item in items.vocabulary]
+        return {
+            "topic": list(one.topic), "weight": one.weight, "evidence": known, "events": list(one.evidence),
+            "first_seen": one.first_seen, "last_seen": one.last_seen, "latent": one.latent, "reason": one.reason,
+        }  # fmt: skip
+
+    interests = [interest(one) for one in profile.interests]
+    dislikes = [interest(one) for one in profile.dislikes]
+    newest = range(len(history) - 1, max(len(history) - sentences, 0) - 1, -1)
+    recent = [
+        {
+            "item_id": items[int(history.items[row])].item_id,
+            "title": items[int(history.items[row])].title,
+            "weight": float(history.weights[row]),
+            "timestamp": float(history.times[row]),
+        }
+        for row in newest
+    ]
+    cited: set[str] = {item for one in (*interests, *dislikes) for item in one["evidence"]}
+    cited |= {str(one["item_id"]) for one in recent}
+    return {
+        "user_id": profile.user_id,
+        "version": stored.version if stored else 0,
+        "events": len(history),
+        "attributes": dict(profile.attributes),
+        "summary": profile.summary,
+        "interests": interests,
+        "dislikes": dislikes,
+        "refusals": [list(one) for one in profile.refusals],
+        "wishes": [list(one) for one in (stored.wishes if stored else ())],
+        "history": recent,
+        "items": {item: items[items.vocabulary.get(item)].title for item in sorted(cited)},
+    }
+
+
+def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredProfile:
+    """A profile with a user's edit. A topic that is refused is no wish, and the other way round: the newest edit wins."""
+    wanted = edit.get("version")
+    if wanted is not None and wanted != stored.version:
+        raise Refused(
+            409, "version_conflict", f"the profile is at version {stored.version}, the edit was made on {wanted}"
+        )
+    refusals = _changed(stored.refusals, edit.get("refusals"), edit["refuse"], (*edit["allow"], *edit["wish"]))
+    wishes = _changed(stored.wishes, edit.get("wishes"), edit["wish"], (*edit["unwish"], *edit["refuse"]))
+    if len(refusals) > 1000 or len(wishes) > 1000:
+        raise Refused(422, "too_many", "a profile holds at most 1000 refusals and 1000 wishes")
+    return replace(stored, refusals=refusals, wishes=wishes, updated=now)
+
+
+def _changed(before: Topics, instead: Topics | None, more: Topics, less: Topics) -> tuple[tuple[str, str], ...]:
+    gone = {tuple(one) for one in less}
+    kept = before if instead is None else instead
+    listed: dict[tuple[str, str], None] = dict.fromkeys((one[0], one[1]) for one in kept if tuple(one) not in gone)
+    listed.update(dict.fromkeys((one[0], one[1]) for one in more))
+    return tuple(listed)
+
+
+def export(user_id: str, store: Store) -> dict[str, Any]:
+    """Everything kept of a user: every event, and every version of what they registered and edited."""
+    stored = store.profiles.get(user_id)
+    versions = [store.profiles.get(user_id, number) for number in range(1, stored.version + 1)] if stored else []
+    return {
+        "user_id": user_id,
+        "events": [event_json(one) for one in store.log.of_user(user_id)],
+        "profiles": [stored_json(one) for one in versions if one is not None],
+    }
+
+
+def stored_json(stored: StoredProfile) -> dict[str, Any]:
+    """A stored profile as plain values."""
+    return {
+        "version": stored.version,
+        "updated": stored.updated,
+        "attributes": dict(stored.attributes),
+        "friends": list(stored.friends),
+        "refusals": [list(one) for one in stored.refusals],
+        "wishes": [list(one) for one in stored.wishes],
+        "interests": [{"topic": list(one.topic), "weight": one.weight} for one in stored.interests],
+        "summary": stored.summary,
+    }
+
+
+def forget(user_id: str, store: Store, drop: Callable[[str], None]) -> dict[str, Any]:
+    """Delete a user's events and profiles, and their id from the friends of others. Saved versions are not touched."""
+    events = store.log.delete_user(user_id)
+    had_profile = store.profiles.delete(user_id)
+    for other in store.profiles.all():
+        if user_id in other.friends:
+            # Every version of the friend names the user, so only the newest is kept, without the name.
+            store.profiles.delete(other.user_id)
+            store.profiles.put(replace(other, friends=tuple(one for one in other.friends if one != user_id)))
+            drop(other.user_id)
+    return {"user_id": user_id, "events": events, "profile": had_profile}
