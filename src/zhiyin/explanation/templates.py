@@ -1,0 +1,137 @@
+"""templates: the reasons said in English and Chinese. They name what the evidence names, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from zhiyin.candidates import Candidates, Reason
+from zhiyin.event import CODES
+from zhiyin.item import Items
+from zhiyin.part import part, setting
+from zhiyin.query import Query
+
+LONGEST = 80
+"""Signs of a title that are shown; titles are not ours and may be anything."""
+
+NEXT = ("transition", "next_item")
+"""Sources that know what comes soon after what."""
+
+VERBS = {
+    "liked": ({"like", "favourite", "rating"}, "liked", "喜欢"),
+    "bought": ({"purchase"}, "bought", "买过"),
+    "heard": ({"listen"}, "listened to", "听过"),
+    "seen": (set(), "looked at", "看过"),
+}
+"""What a person did with the cited items: kinds of event, English, Chinese. The last one holds for every event."""
+
+
+@part
+class Templates:
+    """A sentence for every reason, in the language of the request: "zh…" is Chinese, all others are English."""
+
+    nouns: dict[str, str] = setting({})
+    """What items are called, by language, e.g. {en = "wines", zh = "款酒"}; the default is "items" and "件"."""
+    labels: dict[str, str] = setting({})
+    """What attributes are called, by name or "language.name", e.g. {"zh.grapes" = "葡萄品种"}."""
+
+    def explain(self, query: Query, candidates: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
+        """See Explainer. Needs the reasons of an explainer before it; without them it has nothing to say."""
+        return tuple(
+            tuple(replace(one, sentence=self.sentence(one, query, items, alone=len(reasons) == 1)) for one in reasons)
+            for reasons in candidates.reasons
+        ) or ((),) * len(candidates)
+
+    def sentence(self, reason: Reason, query: Query, items: Items, alone: bool = True) -> str:
+        """One reason in words, without a full stop; empty when there is nothing to say. alone: it is the only one."""
+        chinese = query.language.casefold().startswith("zh")
+        titles = [title(items, one) for one in reason.items]
+        if reason.kind in ("history", "seeds", "text") and titles:
+            verb = _verb(reason, query, items)
+            return _of_history_zh(reason, titles, verb) if chinese else _of_history_en(reason, titles, verb)
+        if reason.kind == "attribute" and reason.topic:
+            return self._of_attribute(reason, query, items, chinese)
+        if reason.kind == "popular" and reason.number:
+            count = f"{int(reason.number):,}"
+            return f"{count} 人选过" if chinese else f"Chosen by {count} {'person' if reason.number == 1 else 'people'}"
+        if reason.kind == "text":
+            wish = shortened(query.text)
+            return (f"符合你说的“{wish}”" if chinese else f"Matches your words “{wish}”") if wish else ""
+        if reason.kind == "explore" and not alone:
+            return ""
+        plain = PLAIN.get(reason.kind)
+        return plain[chinese] if plain else ""
+
+    def _of_attribute(self, reason: Reason, query: Query, items: Items, chinese: bool) -> str:
+        assert reason.topic is not None
+        name, value = reason.topic[0], shortened(reason.topic[1])
+        count = int(reason.number or len(reason.items))
+        verb = _verb(reason, query, items)
+        label = (
+            self.labels.get(f"{'zh' if chinese else 'en'}.{name}") or self.labels.get(name) or name.replace("_", " ")
+        )
+        if chinese:
+            return f"与你{verb[1]}的 {count:,} {self.nouns.get('zh', '件')}有相同的{label}：{value}"
+        noun = self.nouns.get("en", "items") if count != 1 else ""
+        return f"Shares {label} {value} with {count:,} {noun} you {verb[0]}".replace("  ", " ")
+
+
+PLAIN = {
+    "recent": ("Popular right now", "近期热门"),
+    "fresh": ("New here", "新上架"),
+    "friends": ("People you are connected with chose this", "你的好友选过"),
+    "explore": ("Something different to try", "换个口味试试"),
+}
+"""Reasons that name nothing: English, Chinese."""
+
+
+def joined(reasons: Sequence[Reason], language: str = "en", most: int = 2) -> str:
+    """The sentences of an item's first reasons as one explanation."""
+    chinese = language.casefold().startswith("zh")
+    said = list(dict.fromkeys(one.sentence for one in reasons if one.sentence))[:most]
+    return ("。" if chinese else ". ").join(said) + (("。" if chinese else ".") if said else "")
+
+
+def title(items: Items, item_id: str) -> str:
+    """What an item is called: its title in one line, its id when it has none."""
+    position = items.vocabulary.get(item_id)
+    return shortened(items[position].title if position >= 0 else "") or shortened(item_id)
+
+
+def shortened(text: str) -> str:
+    """A text of others in one line, printable, and not longer than LONGEST."""
+    line = "".join(sign if sign.isprintable() else " " for sign in text[: 8 * LONGEST])
+    line = " ".join(line.split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
+
+
+def _of_history_en(reason: Reason, titles: list[str], verb: tuple[str, str]) -> str:
+    names = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
+    them = "it" if len(titles) == 1 else "them"
+    if reason.kind == "text":
+        return f"Described much like {names}"
+    start = f"Goes with {names}" if reason.kind == "seeds" else f"Because you {verb[0]} {names}"
+    return f"{start}: people who chose {them} {'often choose this next' if reason.source in NEXT else 'tend to choose this too'}"
+
+
+def _of_history_zh(reason: Reason, titles: list[str], verb: tuple[str, str]) -> str:
+    quoted = [f"“{one}”" for one in titles]
+    names = quoted[0] if len(quoted) == 1 else "、".join(quoted[:-1]) + "和" + quoted[-1]
+    if reason.kind == "text":
+        return f"与{names}的描述相近"
+    start = f"与{names}相配" if reason.kind == "seeds" else f"因为你{verb[1]}{names}"
+    return f"{start}：选过的人{'接着常选这个' if reason.source in NEXT else '往往也选这个'}"
+
+
+def _verb(reason: Reason, query: Query, items: Items) -> tuple[str, str]:
+    """The strongest word that is true of every cited item, from the kinds of its liked events."""
+    history = query.profile.history.liked
+    cited = items.vocabulary.positions(reason.items)
+    kinds = [set(history.kinds[history.items == one].tolist()) for one in cited]
+    if reason.kind == "attribute" and (reason.number or 0) > len(cited):
+        kinds = []  # more are counted than cited: only the word that holds for every event is sure
+    for wanted, english, chinese in VERBS.values():
+        codes = {CODES[kind] for kind in wanted}
+        if not wanted or (kinds and all(codes & one for one in kinds)):
+            return english, chinese
+    raise AssertionError("the last verb holds for every event")
