@@ -80,7 +80,7 @@ def _measured(
     seconds = {"tune": sum(trial.seconds for trial in tuned.trials)}
     notes.append(
         f"settings of parts and baselines picked by NDCG@10 on validation: at most {budget} trials each, none begun "
-        f"after {patience:.0f} s: {_choices(tuned.trials)}"
+        f"after {patience:.0f} CPU seconds: {_choices(tuned.trials)}"
     )
     return evaluate(
         tuned.recipe, split, data=data, baselines=tuned.baselines, trials=tuned.trials, seconds=seconds, notes=notes,

@@ -27,7 +27,7 @@ from zhiyin.recommender import Recommender
 USERS = 3000
 """Validation users a trial is measured on."""
 PATIENCE = 60.0
-"""Seconds after which a part begins no further trial."""
+"""CPU seconds after which a part begins no further trial: a busy machine must not choose other settings."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def tune(
     """Try `budget` settings of every retriever and every baseline, fitted on split.fit, asked split.valid.
 
     The values tried are those a part's `tune=` grids name. The recipe's own settings are the first trial and stay
-    unless another has a higher NDCG@10. patience: no part starts a trial after so many seconds (its first always runs).
+    unless another has a higher NDCG@10. patience: no part starts a trial after so many CPU seconds (its first always runs).
     """
     asked = split.valid.sample(users, seed)
     targets = Targets.of(asked.targets)
@@ -103,6 +103,7 @@ class Search:
     best: dict[str, Any] = field(default_factory=dict)
     score: float = -1.0
     fitted: Any = None
+    started: float = 0.0
 
     @property
     def grids(self) -> dict[str, tuple[Any, ...]]:
@@ -123,7 +124,7 @@ class Search:
         grids = self.grids
         if not grids or self.budget < 1:
             return
-        self.started = time.perf_counter()
+        self.started = time.process_time()
         self.attempt(self.best)
         for name, values in grids.items():
             for value in values:
@@ -137,7 +138,7 @@ class Search:
     def attempt(self, wanted: Mapping[str, Any]) -> None:
         """One trial, unless it was made already or the budget is spent."""
         shown = {name: wanted[name] for name in self.grids}
-        spent = len(self.trials) >= self.budget or (self.trials and time.perf_counter() - self.started > self.patience)
+        spent = len(self.trials) >= self.budget or (self.trials and time.process_time() - self.started > self.patience)
         if spent or any(trial.settings == shown for trial in self.trials):
             return
         began = time.perf_counter()
