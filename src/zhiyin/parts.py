@@ -20,9 +20,11 @@ PARTS: dict[str, dict[str, str]] = {
         "popular": "zhiyin.retrieval.popular:Popular",
         "transition": "zhiyin.retrieval.transition:Transition",
         "trending": "zhiyin.retrieval.trending:Trending",
+        "fresh": "zhiyin.retrieval.fresh:Fresh",
         "item_knn": "zhiyin.retrieval.item_knn:ItemKNN",
         "user_knn": "zhiyin.retrieval.user_knn:UserKNN",
         "ease": "zhiyin.retrieval.ease:Ease",
+        "dense": "zhiyin.retrieval.dense:Dense",
     },
     "filter": {
         "allowed": "zhiyin.reranking.filters:Allowed",

@@ -1,0 +1,44 @@
+"""A person as a vector: what liked items have in common, less what disliked ones have."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zhiyin.arrays import Floats
+from zhiyin.query import Query
+from zhiyin.retrieval.history import decayed
+
+
+def event_weights(query: Query, vectors: Floats, decay: float, dislike: float) -> Floats:
+    """How much each event of the history counts in the profile vector. [events]
+
+    Liked events share 1, each earlier one less by decay; disliked ones share -dislike alike; events whose item has no
+    vector yet count nothing.
+    """
+    history = query.profile.history
+    liked = decayed(history, decay)
+    disliked = (history.weights < 0).astype(np.float32)
+    outside = history.items >= len(vectors)
+    liked[outside] = disliked[outside] = 0
+    weights = liked / max(float(liked.sum()), 1e-12) - dislike * disliked / max(float(disliked.sum()), 1.0)
+    return np.asarray(weights, np.float32)
+
+
+def profile_vector(query: Query, vectors: Floats, decay: float, dislike: float) -> Floats:
+    """The weighted sum of the history's item vectors, of length 1, or zeros when there is nothing to go by. [width]"""
+    weights = event_weights(query, vectors, decay, dislike)
+    used = np.flatnonzero(weights)
+    total = weights[used] @ vectors[query.profile.history.items[used]]
+    length = float(np.linalg.norm(total))
+    return np.asarray(total / length if length > 1e-9 else np.zeros_like(total), np.float32)
+
+
+def with_rows(vectors: Floats, live: Floats, changed: list[int]) -> Floats:
+    """The kept vectors with the changed rows taken from the live catalogue, longer when items were added."""
+    grown = vectors
+    if len(live) > len(vectors):
+        grown = np.zeros((len(live), live.shape[1]), np.float32)
+        grown[: len(vectors)] = vectors
+    lengths = np.linalg.norm(live[changed], axis=1, keepdims=True)
+    grown[changed] = live[changed] / np.maximum(lengths, 1e-12)
+    return grown
