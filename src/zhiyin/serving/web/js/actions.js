@@ -29,10 +29,8 @@ export const on = {
 
 function trouble(error) {
   if (error.status === 0) serverDown(() => loadAll());
-  else if (error.status === 404 && error.code === "unknown_user") {
-    state.unknown = state.user.id;
-    unknownUser(state.user.id, picker, startGuest);
-  } else say(t("error_other", { detail: error.message }));
+  else if (error.code === "unknown_user") unknownUser(state.user.id, picker, startGuest);
+  else say(t("error_other", { detail: error.message }));
 }
 
 function ask(shelf) {
@@ -72,7 +70,7 @@ export async function loadProfile() {
     if (mine === turns.profile) state.profile = profile;
   } catch (error) {
     if (mine === turns.profile) state.profile ??= { interests: [] };
-    if (error.status !== 404 || !state.user.guest) trouble(error);
+    trouble(error);
   }
   if (mine === turns.profile) drawProfile(byId("profile"), on);
 }
@@ -89,10 +87,12 @@ export async function loadAll() {
 
 /** Sit down as somebody, from a clean page. */
 export function sitDown(id, guest) {
-  Object.assign(state, { user: { id, guest }, lists: {}, search: null, wish: "", seed: null, profile: null, marks: new Map(), unknown: "" });
+  Object.assign(state, { user: { id, guest }, lists: {}, search: null, wish: "", seed: null, profile: null, marks: new Map() });
   clearBanner();
   drawResults(byId("results"), on);
   document.dispatchEvent(new CustomEvent("seated"));
+  // A stranger is answered with what is popular; a name in the address that nobody has may be a slip, so it is said.
+  if (!guest) api.user(id).catch((error) => { if (state.user.id === id && error.code === "unknown_user") trouble(error); });
   return loadAll();
 }
 

@@ -63,6 +63,7 @@ function listOf(raw) {
 export const api = {
   ready: () => call("GET", "/health/ready"),
   users: async (q, limit = 40) => call("GET", `/users?${query({ q, limit })}`),
+  user: (id) => call("GET", `/users/${segment(id)}`),
   recommend: async (ask) => listOf(await call("POST", "/recommendations", ask)),
   item: async (id) => itemOf(await call("GET", `/items/${segment(id)}`)),
   similar: async (id, n, lang) => listOf(await call("GET", `/items/${segment(id)}/similar?${query({ n, lang })}`)),

@@ -12,7 +12,6 @@ export const state = {
   facets: [],
   profile: null,
   marks: new Map(), // item_id -> "like" | "dislike", what was said on this page
-  unknown: "", // a user id the server does not know
 };
 
 /** How a list changed: for each item what happened to it, and the three counts people are told. */
