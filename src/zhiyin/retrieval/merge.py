@@ -24,7 +24,10 @@ def merge(
     """
     names = tuple(found)
     unions = [_union([found[name][row].items for name in names]) for row in range(len(queries))]
-    scores = {name: retrievers[name].score(queries, unions) for name in names}
+    if len(names) == 1:  # one source has no opinion of others' candidates to be asked for
+        scores = {names[0]: [one.scores[np.argsort(one.items)] for one in found[names[0]]]}
+    else:
+        scores = {name: retrievers[name].score(queries, unions) for name in names}
     merged = []
     for row, union in enumerate(unions):
         ranks = np.stack([_ranks(union, found[name][row].items) for name in names], 1)
