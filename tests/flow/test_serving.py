@@ -1,0 +1,275 @@
+"""From ingest to answer to feedback over HTTP: the real application over a real store and a fitted version."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from serving_world import NOW, Folder, fill, fitted
+
+from zhiyin.serving.app import create_app
+from zhiyin.serving.engine import Engine, Settings
+from zhiyin.stores.sql import SqlStore
+
+
+class Clock:
+    """A clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    store = SqlStore(f"sqlite:///{tmp_path / 'world.db'}")
+    fill(store)
+    recipe = fitted(store)
+    versions = Folder(tmp_path / "versions")
+    versions.add(recipe, "0001")
+    versions.add(recipe, "0002")
+    versions.promote("0001")
+    engine = Engine(versions.load(), store, version="0001", versions=versions, clock=Clock())
+    yield engine
+    engine.close()
+    store.close()
+
+
+@pytest.fixture
+def client(engine: Engine) -> Iterator[TestClient]:
+    with TestClient(create_app(engine), raise_server_exceptions=False) as client:
+        yield client
+
+
+def ids(answer: Any) -> list[str]:
+    return [one["item_id"] for one in answer.json()["items"]]
+
+
+def test_an_answer_has_the_documented_form_and_hides_what_was_seen(client: TestClient, engine: Engine) -> None:
+    answer = client.get("/users/ann-3/recommendations", params={"n": 5, "trace": True})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert set(body) == {"request_id", "model_version", "items", "trace"}
+    assert body["model_version"] == "0001"
+    assert [one["rank"] for one in body["items"]] == [1, 2, 3, 4, 5]
+    assert set(body["items"][0]) == {
+        "item_id", "score", "rank", "source", "reasons", "explanation", "propensity", "metadata",
+    }  # fmt: skip
+    assert body["items"][0]["metadata"]["title"]
+    assert {step["stage"] for step in body["trace"]} >= {"retrieve", "merge", "filter"}
+    seen = {event.item_id for event in engine.store.log.of_user("ann-3")}
+    assert seen.isdisjoint(ids(answer))
+
+
+def test_a_new_user_and_a_guest_get_items_at_once(client: TestClient) -> None:
+    assert len(ids(client.get("/users/nobody-yet/recommendations"))) == 10
+    assert len(ids(client.post("/recommendations", json={}))) == 10
+
+
+def test_one_event_changes_the_next_answer(client: TestClient) -> None:
+    before = ids(client.get("/users/new/recommendations"))
+    liked = before[3]
+    sent = client.post("/events", json={"user_id": "new", "item_id": liked, "event_type": "like"})
+    assert (sent.status_code, sent.json()) == (200, {"accepted": 1, "duplicates": 0, "rejected": []})
+    after = ids(client.get("/users/new/recommendations"))
+    assert after != before
+    assert liked not in after
+
+
+def test_the_same_event_sent_twice_is_one(client: TestClient, engine: Engine) -> None:
+    event = {"user_id": "new", "item_id": "w01", "event_type": "click", "event_id": "e-1"}
+    assert client.post("/events", json=event).json()["accepted"] == 1
+    assert client.post("/events", json=event).json() == {"accepted": 0, "duplicates": 1, "rejected": []}
+    timed = {"user_id": "new", "item_id": "w02", "event_type": "click", "timestamp": "2023-11-01T10:00:00Z"}
+    assert client.post("/events", json=[timed, timed]).json()["accepted"] == 1
+    untimed = {"user_id": "new", "item_id": "w03", "event_type": "click"}
+    assert client.post("/events", json=[untimed, untimed]).json()["accepted"] == 2
+    assert len(engine.store.log.of_user("new")) == 4
+
+
+def test_bad_events_are_listed_and_the_good_ones_kept(client: TestClient, engine: Engine) -> None:
+    good = {"user_id": "new", "item_id": "w01", "event_type": "click"}
+    bad = [
+        {**good, "item_id": "no-such"},
+        {**good, "event_type": "bought"},
+        {**good, "value": "much"},
+        {**good, "timestamp": NOW + 1e7},
+        {**good, "colour": "red"},
+        7,
+    ]
+    answer = client.post("/events", json=[good, *bad, good])
+    assert answer.status_code == 207
+    body = answer.json()
+    assert body["accepted"] == 2
+    assert [one["index"] for one in body["rejected"]] == [1, 2, 3, 4, 5, 6]
+    assert [one["code"] for one in body["rejected"]][::3] == ["unknown_item", "in_the_future"]
+    assert all(one["detail"] for one in body["rejected"])
+    assert len(engine.store.log.of_user("new")) == 2
+    assert client.post("/events", json=bad[:1]).json()["code"] == "unknown_item"
+    assert client.post("/events", json=bad[:1]).status_code == 422
+
+
+def test_a_new_item_is_recommendable_after_its_put_with_text_only(client: TestClient) -> None:
+    client.post("/events", json={"user_id": "new", "item_id": "w01", "event_type": "like"})  # Riesling Italy 1
+    put = client.put("/items/fresh one/2024", json={"title": "Riesling Italy 1 reserve", "text": "Italy Riesling"})
+    assert put.json() == {"item_id": "fresh one/2024", "changed": True}
+    assert "fresh one/2024" in ids(client.get("/users/new/recommendations", params={"n": 60}))
+    assert "fresh one/2024" in ids(client.get("/items/w01/similar", params={"n": 20}))
+    assert ids(client.get("/search", params={"q": "reserve"}))[0] == "fresh one/2024"
+    assert client.get("/items/fresh%20one%2F2024").json()["title"] == "Riesling Italy 1 reserve"
+
+
+def test_a_hidden_and_a_deleted_item_never_leave(client: TestClient, engine: Engine) -> None:
+    first, second = ids(client.get("/users/new/recommendations"))[:2]
+    item = client.get(f"/items/{first}").json()
+    client.put(f"/items/{first}", json={"title": item["title"], "attributes": item["attributes"], "hidden": True})
+    assert client.delete(f"/items/{second}").status_code == 200
+    assert client.get(f"/items/{second}").status_code == 404
+    for path in ("/users/new/recommendations?n=100", "/items/w09/similar?n=100", "/search?q=Merlot Riesling Malbec&n=100"):
+        assert not {first, second} & set(ids(client.get(path)))
+    again = Engine(fitted(engine.store), engine.store, clock=engine.clock)
+    assert not {first, second} & {one["item_id"] for one in again.recommend("new", 100)["items"]}
+    again.close()
+
+
+def test_a_deleted_user_leaves_nothing(client: TestClient, engine: Engine) -> None:
+    client.put("/users/ann-5", json={"attributes": {"city": "Wien"}, "friends": ["ann-6"]})
+    client.put("/users/ann-6", json={"friends": ["ann-5", "ann-7"]})
+    client.get("/users/ann-5/recommendations")
+    export = client.get("/users/ann-5/export").json()
+    assert len([one for one in export["events"] if one["event_type"] == "impression"]) == 10
+    assert export["profiles"][0]["attributes"] == {"city": "Wien"}
+    client.get("/users/ann-5/recommendations")
+    assert client.delete("/users/ann-5").json()["events"] >= 18
+    engine.impressions.flush()
+    assert client.get("/users/ann-5").status_code == 404
+    assert client.get("/users/ann-6").json()["friends"] == ["ann-7"]
+    assert client.get("/users", params={"q": "ann-5"}).json()["users"][0]["user_id"] != "ann-5"
+    engine.store.engine.dispose()  # the last connection writes the WAL back
+    kept = b"".join(path.read_bytes() for path in Path(str(engine.store.engine.url.database)).parent.glob("world.db*"))
+    assert b'"ann-5"' not in kept
+    assert "ann-5" not in engine.store.log.table()["user_id"].to_list()
+    assert engine.live.recommender.users.get("ann-5") == -1
+    assert client.get("/users/ann-5/profile").json()["events"] == 0
+    stranger = ids(client.get("/users/somebody-else/recommendations"))
+    assert ids(client.get("/users/ann-5/recommendations")) == stranger
+
+
+def test_edits_of_the_profile_win(client: TestClient) -> None:
+    client.post("/events", json={"user_id": "new", "item_id": "w00", "event_type": "like"})  # Merlot France 0
+    profile = client.get("/users/new/profile").json()
+    topics = {tuple(one["topic"]): one for one in profile["interests"]}
+    assert topics["country", "France"]["evidence"] == ["w00"]
+    edited = client.patch("/users/new/profile", json={"refuse": [["country", "France"]], "wish": [["grapes", "Malbec"]]})
+    assert edited.json()["refusals"] == [["country", "France"]]
+    assert ["country", "France"] not in [one["topic"] for one in edited.json()["interests"]]
+    answer = client.get("/users/new/recommendations", params={"n": 30}).json()
+    assert all(one["metadata"]["attributes"]["country"] != "France" for one in answer["items"])
+    stale = client.patch("/users/new/profile", json={"allow": [["country", "France"]], "version": 0})
+    assert (stale.status_code, stale.json()["code"]) == (409, "version_conflict")
+    back = client.patch("/users/new/profile", json={"allow": [["country", "France"]], "version": 1}).json()
+    assert (back["refusals"], back["version"]) == ([], 2)
+
+
+def test_conditions_seeds_exclusions_and_a_guests_history(client: TestClient) -> None:
+    conditions = [{"attribute": "country", "values": ["Chile", "Spain"]}, {"attribute": "alcohol", "least": 10, "most": 12}]
+    answer = client.post("/recommendations", json={"n": 50, "conditions": conditions, "exclude": ["w02"]}).json()
+    attributes = [one["metadata"]["attributes"] for one in answer["items"]]
+    assert attributes
+    assert all(one["country"] in ("Chile", "Spain") and 10 <= one["alcohol"] <= 12 for one in attributes)
+    got = client.get("/users/new/recommendations?filter=country:Chile|Spain&filter=alcohol:10..12&exclude=w02&n=50")
+    assert set(ids(got)) == {one["item_id"] for one in answer["items"]}
+    plain = ids(client.post("/recommendations", json={"seed": 1}))
+    told = ids(client.post("/recommendations", json={"seed": 1, "history": [{"item_id": plain[0]}]}))
+    assert plain[0] not in told
+    related = client.post("/recommendations", json={"shelf": "related", "seeds": ["w01"]})
+    assert related.status_code == 200
+    assert "w01" not in ids(related)
+    assert client.post("/recommendations", json={"seeds": ["no-such"]}).status_code == 404
+
+
+def test_impressions_are_logged_with_place_and_propensity(client: TestClient, engine: Engine) -> None:
+    answer = client.get("/users/new/recommendations", params={"n": 3}).json()
+    engine.impressions.flush()
+    logged = engine.store.log.of_user("new")
+    assert [(one.event_type, one.item_id, one.position, one.propensity) for one in logged] == [
+        ("impression", item["item_id"], item["rank"], 1.0) for item in answer["items"]
+    ]
+    assert {one.request_id for one in logged} == {answer["request_id"]}
+
+
+def test_promote_and_rollback_while_requests_run(client: TestClient, engine: Engine) -> None:
+    done, versions, failures = threading.Event(), set(), []
+
+    def ask() -> None:
+        while not done.is_set():
+            try:
+                answer = engine.recommend("ann-1")
+                versions.add(answer["model_version"])
+                if len(answer["items"]) != 10:
+                    failures.append(answer)
+                engine.put_items([engine.item("w05")])
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        assert client.post("/models/0002/promote").json() == {"current": "0002"}
+        time.sleep(0.05)
+        assert client.post("/models/0002/rollback").json() == {"current": "0001"}
+        time.sleep(0.05)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert versions == {"0001", "0002"}
+    assert client.post("/models/0009/promote").status_code == 404
+    assert client.post("/models/0002/rollback").json()["code"] == "not_serving"
+
+
+def test_a_damaged_version_is_refused_and_the_good_one_serves_on(client: TestClient, engine: Engine) -> None:
+    (engine.versions.folder / "0002" / "users.json").write_text("[]")
+    answer = client.post("/models/0002/promote")
+    assert (answer.status_code, answer.json()["code"]) == (409, "unusable_version")
+    assert client.get("/health/ready").json() == {"ready": True, "model_version": "0001"}
+
+
+def test_operations_answer(client: TestClient) -> None:
+    client.get("/users/ann-1/recommendations")
+    assert client.get("/health/live").json() == {"live": True}
+    text = client.get("/metrics").text
+    assert 'zhiyin_requests_total{method="GET",route="/users/{user_id}/recommendations",status="200"} 1.0' in text
+    assert "zhiyin_stage_seconds_bucket" in text
+    assert client.get("/models").json()["shelves"] == ["for_you", "related", "trending"]
+    assert "POST /events" in client.get("/docs").text
+    assert client.get("/facets").json()["facets"][0]["attribute"] == "country"
+    page = client.get("/")
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert client.get("/web/js/app.js").headers["content-type"].startswith("text/javascript")
+    assert client.get("/nothing").json() == {"detail": "Not Found", "code": "not_found"}
+
+
+def test_a_key_is_asked_for_bodies_are_bounded_and_rates_limited(engine: Engine) -> None:
+    import hashlib
+
+    engine.settings = Settings(keys=frozenset({hashlib.sha256(b"open").hexdigest()}), rate=0.001, burst=3, most_bytes=1000)
+    with TestClient(create_app(engine)) as client:
+        assert client.get("/models").json()["code"] == "key_needed"
+        assert client.get("/health/live").status_code == 200
+        key = {"X-API-Key": "open"}
+        assert client.get("/models", headers=key).status_code == 200
+        assert client.post("/events", headers=key, content=b"x" * 2000).status_code == 413
+        pieces = client.post("/events", headers=key, content=iter([b"x" * 600, b"x" * 600]))
+        assert pieces.status_code == 413
+        assert client.get("/models", headers=key).status_code == 200
+        assert client.get("/models", headers=key).json()["code"] == "too_many_requests"
