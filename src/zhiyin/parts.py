@@ -24,6 +24,8 @@ PARTS: dict[str, dict[str, str]] = {
         "item_knn": "zhiyin.retrieval.item_knn:ItemKNN",
         "user_knn": "zhiyin.retrieval.user_knn:UserKNN",
         "ease": "zhiyin.retrieval.ease:Ease",
+        "bm25": "zhiyin.retrieval.bm25:BM25",
+        "content": "zhiyin.retrieval.content:Content",
         "dense": "zhiyin.retrieval.dense:Dense",
     },
     "filter": {

@@ -1,0 +1,94 @@
+"""Texts as weighted terms: what bm25 and content are made of."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from zhiyin.arrays import Array, Doubles
+from zhiyin.item import Item
+
+WORDS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
+"""A run of Chinese, Japanese or Korean signs, or a word or number of any other script."""
+
+
+def words_of(text: str) -> list[str]:
+    """Words, folded; Chinese, Japanese and Korean runs as pairs of signs."""
+    found: list[str] = []
+    for word in WORDS.findall(unicodedata.normalize("NFKC", text).casefold()):
+        if ord(word[0]) >= 0x3040 and len(word) > 1:
+            found.extend(word[at : at + 2] for at in range(len(word) - 1))
+        else:
+            found.append(word)
+    return found
+
+
+def phrases_of(text: str) -> list[str]:
+    """The words and every two that stand side by side."""
+    words = words_of(text)
+    return words + [f"{first} {second}" for first, second in pairwise(words)]
+
+
+def title_and_tags(item: Item) -> str:
+    """Title and textual attributes, each value a phrase of its own; the title alone where there are none."""
+    return " | ".join([item.title, *(value for _, value in item.tags())])
+
+
+class Terms:
+    """Counts of terms per document that can grow: the vocabulary of terms, and csr counts [documents, terms]."""
+
+    def __init__(self, split: Callable[[str], Sequence[str]], names: Iterable[str] = ()) -> None:
+        self.split = split
+        self.positions = {name: position for position, name in enumerate(names)}
+
+    def count(self, texts: Iterable[str]) -> sparse.csr_matrix:
+        """Counts per text; terms met for the first time are added. [texts, terms]"""
+        indices: list[int] = []
+        data: list[int] = []
+        indptr = [0]
+        for text in texts:
+            counts = Counter(self.split(text))
+            indices.extend(self.positions.setdefault(term, len(self.positions)) for term in counts)
+            data.extend(counts.values())
+            indptr.append(len(indices))
+        shape = (len(indptr) - 1, len(self.positions))
+        return sparse.csr_matrix((np.array(data, np.float32), indices, indptr), shape, dtype=np.float32)
+
+    def known(self, terms: Iterable[str]) -> Counter[int]:
+        """How often each known term occurs, by its position."""
+        return Counter(at for term in terms if (at := self.positions.get(term, -1)) >= 0)
+
+    def packed(self) -> Array:
+        """The names as the bytes of lines of UTF-8: a vocabulary of a million terms has no place in JSON."""
+        return np.frombuffer("\n".join(self.positions).encode(), np.uint8).copy()
+
+    @classmethod
+    def unpacked(cls, split: Callable[[str], Sequence[str]], packed: Array) -> Terms:
+        """The vocabulary from its bytes."""
+        return cls(split, packed.tobytes().decode().split("\n") if len(packed) else ())
+
+
+def replaced(counts: sparse.csr_matrix, rows: Array, new: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
+    """Counts with some rows given anew, and as many rows as `size` says. rows: positions; new: their counts."""
+    width = new.shape[1]
+    old = sparse.csr_matrix((counts.data, counts.indices, counts.indptr), (counts.shape[0], width))
+    taken = np.arange(size)
+    taken[counts.shape[0] :] = -1
+    taken[rows] = counts.shape[0] + np.arange(len(rows))
+    # Positions beyond the end that were not given are rows of nothing.
+    nothing = sparse.csr_matrix((1, width), dtype=np.float32)
+    stacked = sparse.vstack([old, new, nothing], format="csr")
+    return sparse.csr_matrix(stacked[np.where(taken < 0, stacked.shape[0] - 1, taken)])
+
+
+def inverse_frequency(counts: sparse.csr_matrix) -> Doubles:
+    """ln(1 + (N - n + 0.5) / (n + 0.5)) for every term in n of N documents that have any text. [terms]"""
+    documents = int((np.diff(counts.indptr) > 0).sum())
+    having = np.bincount(counts.indices, minlength=counts.shape[1])
+    return np.asarray(np.log1p((documents - having + 0.5) / (having + 0.5)), np.float64)
