@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from zhiyin.event import Event
-from zhiyin.item import Item
 from zhiyin.data.weights import EventWeights
+from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
+from zhiyin.item import Item
 from zhiyin.recipe import Recipe, read_recipe
 from zhiyin.stores.sql import SqlStore
 from zhiyin.version import load_version, read_manifest, save_version
@@ -54,7 +54,9 @@ def drinkers() -> list[Event]:
     events = []
     for person in range(60):
         for step in range(8):
-            wine = (person % 4) + 4 * int(random.integers(0, 10)) if random.random() < 0.8 else int(random.integers(0, 40))
+            wine = (
+                (person % 4) + 4 * int(random.integers(0, 10)) if random.random() < 0.8 else int(random.integers(0, 40))
+            )
             time = NOW - 1e6 + person * 100 + step
             events.append(Event(f"ann-{person}", f"w{wine:02}", "rating", time, float(random.integers(2, 6))))
     return events

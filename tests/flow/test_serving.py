@@ -132,7 +132,11 @@ def test_a_hidden_and_a_deleted_item_never_leave(client: TestClient, engine: Eng
     client.put(f"/items/{first}", json={"title": item["title"], "attributes": item["attributes"], "hidden": True})
     assert client.delete(f"/items/{second}").status_code == 200
     assert client.get(f"/items/{second}").status_code == 404
-    for path in ("/users/new/recommendations?n=100", "/items/w09/similar?n=100", "/search?q=Merlot Riesling Malbec&n=100"):
+    for path in (
+        "/users/new/recommendations?n=100",
+        "/items/w09/similar?n=100",
+        "/search?q=Merlot Riesling Malbec&n=100",
+    ):
         assert not {first, second} & set(ids(client.get(path)))
     again = Engine(fitted(engine.store), engine.store, clock=engine.clock)
     assert not {first, second} & {one["item_id"] for one in again.recommend("new", 100)["items"]}
@@ -167,7 +171,9 @@ def test_edits_of_the_profile_win(client: TestClient) -> None:
     profile = client.get("/users/new/profile").json()
     topics = {tuple(one["topic"]): one for one in profile["interests"]}
     assert topics["country", "France"]["evidence"] == ["w00"]
-    edited = client.patch("/users/new/profile", json={"refuse": [["country", "France"]], "wish": [["grapes", "Malbec"]]})
+    edited = client.patch(
+        "/users/new/profile", json={"refuse": [["country", "France"]], "wish": [["grapes", "Malbec"]]}
+    )
     assert edited.json()["refusals"] == [["country", "France"]]
     assert ["country", "France"] not in [one["topic"] for one in edited.json()["interests"]]
     answer = client.get("/users/new/recommendations", params={"n": 30}).json()
@@ -179,7 +185,10 @@ def test_edits_of_the_profile_win(client: TestClient) -> None:
 
 
 def test_conditions_seeds_exclusions_and_a_guests_history(client: TestClient) -> None:
-    conditions = [{"attribute": "country", "values": ["Chile", "Spain"]}, {"attribute": "alcohol", "least": 10, "most": 12}]
+    conditions = [
+        {"attribute": "country", "values": ["Chile", "Spain"]},
+        {"attribute": "alcohol", "least": 10, "most": 12},
+    ]
     answer = client.post("/recommendations", json={"n": 50, "conditions": conditions, "exclude": ["w02"]}).json()
     attributes = [one["metadata"]["attributes"] for one in answer["items"]]
     assert attributes
@@ -262,7 +271,9 @@ def test_operations_answer(client: TestClient) -> None:
 def test_a_key_is_asked_for_bodies_are_bounded_and_rates_limited(engine: Engine) -> None:
     import hashlib
 
-    engine.settings = Settings(keys=frozenset({hashlib.sha256(b"open").hexdigest()}), rate=0.001, burst=3, most_bytes=1000)
+    engine.settings = Settings(
+        keys=frozenset({hashlib.sha256(b"open").hexdigest()}), rate=0.001, burst=3, most_bytes=1000
+    )
     with TestClient(create_app(engine)) as client:
         assert client.get("/models").json()["code"] == "key_needed"
         assert client.get("/health/live").status_code == 200

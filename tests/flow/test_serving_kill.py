@@ -55,7 +55,9 @@ def test_every_acknowledged_event_survives_kill_9(tmp_path: Path) -> None:
         def load(client: int) -> None:
             for batch in range(1000):
                 names = [f"k-{client}-{batch}-{row}" for row in range(1 + batch % 5)]
-                events = [{"user_id": f"u{client}", "item_id": "w01", "event_type": "click", "event_id": one} for one in names]
+                events = [
+                    {"user_id": f"u{client}", "item_id": "w01", "event_type": "click", "event_id": one} for one in names
+                ]
                 try:
                     if post(port, events) == len(events):
                         acknowledged.extend(names)

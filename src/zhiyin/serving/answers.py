@@ -55,12 +55,10 @@ def sources_of(candidates: Candidates) -> list[str]:
 
 
 def propensities(candidates: Candidates) -> list[float]:
-    """The chance each item had of its place: 1 unless a reason of kind "explore" says what the draw was."""
-    chances = []
-    for why in candidates.reasons or ((),) * len(candidates):
-        said = next((one.number for one in why if one.kind == "explore" and one.number is not None), 1.0)
-        chances.append(float(said) if 0 < said <= 1 else 1.0)
-    return chances
+    """The chance each item had of its place: 1 unless a reranker drew. A chance of 0 says it was put there by a rule."""
+    if candidates.propensities is None:
+        return [1.0] * len(candidates)
+    return [chance if 0 < chance <= 1 else 1.0 for chance in candidates.propensities.tolist()]
 
 
 def reason_json(reason: Reason) -> dict[str, Any]:

@@ -1,0 +1,137 @@
+"""The lock, the impressions' queue, the token buckets, search and filters, each alone."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from zhiyin.errors import DataError
+from zhiyin.event import Event
+from zhiyin.item import Item, Items
+from zhiyin.query import Condition
+from zhiyin.serving.gate import Buckets
+from zhiyin.serving.impressions import Impressions
+from zhiyin.serving.locks import ReadWriteLock
+from zhiyin.serving.routes import condition_of
+from zhiyin.serving.search import Search, words_of
+
+
+def test_a_reader_never_sees_half_a_change() -> None:
+    lock, pair, torn = ReadWriteLock(), [0, 0], []
+
+    def read() -> None:
+        for _ in range(2000):
+            with lock.read():
+                if pair[0] != pair[1]:
+                    torn.append(tuple(pair))
+
+    def write() -> None:
+        for _ in range(500):
+            with lock.write():
+                pair[0] += 1
+                threading.Event().wait(0)
+                pair[1] += 1
+
+    threads = [threading.Thread(target=read) for _ in range(3)] + [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert torn == []
+    assert pair == [1000, 1000]
+
+
+def test_readers_share_and_an_error_inside_frees_the_lock() -> None:
+    lock = ReadWriteLock()
+    with lock.read():
+        other = threading.Thread(target=lambda: lock.read().__enter__())
+        other.start()
+        other.join(5)
+        assert not other.is_alive()
+    again = ReadWriteLock()
+    with pytest.raises(KeyError), again.write():
+        raise KeyError
+    with again.read():
+        pass
+
+
+def shown(user: str, number: int) -> Event:
+    return Event(user, "i", "impression", 1.0, event_id=f"{user}-{number}")
+
+
+def test_impressions_are_written_in_batches_and_close_writes_the_rest() -> None:
+    batches: list[list[Event]] = []
+    queue = Impressions(lambda events: batches.append(list(events)))
+    for number in range(30):
+        queue.add([shown("a", number)])
+    queue.close()
+    assert [event.event_id for batch in batches for event in batch] == [f"a-{number}" for number in range(30)]
+    assert len(batches) < 30
+
+
+def test_impressions_of_a_forgotten_user_are_never_written() -> None:
+    written: list[Event] = []
+    queue = Impressions(written.extend)
+    queue.add([shown("a", 1), shown("b", 1)])
+    queue.forget("a")
+    queue.close()
+    assert "b" in {event.user_id for event in written}
+    queue.forget("a")
+
+
+def test_a_store_that_fails_costs_impressions_not_the_thread() -> None:
+    calls: list[int] = []
+
+    def store(events: object) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError("disk full")
+
+    queue = Impressions(store)
+    queue.add([shown("a", 1)])
+    queue.flush()
+    queue.add([shown("a", 2)])
+    queue.close()
+    assert (queue.dropped, queue.written) == (1, 1)
+
+
+def test_a_bucket_lets_a_burst_through_and_then_the_rate() -> None:
+    buckets = Buckets(rate=2, burst=3)
+    assert [buckets.take("a", 0.0) for _ in range(3)] == [0, 0, 0]
+    assert buckets.take("a", 0.0) == 0.5
+    assert buckets.take("b", 0.0) == 0
+    assert buckets.take("a", 0.5) == 0
+    assert Buckets(rate=0, burst=1).take("a", 0.0) == Buckets(rate=0, burst=1).take("a", 0.0) == 0
+
+
+def test_search_finds_words_in_both_scripts_and_forgets_old_ones() -> None:
+    items = Items([Item("a", "Red Merlot of Chile"), Item("b", "White Riesling"), Item("c", "红葡萄酒 梅洛")])
+    search = Search(items, {})
+    assert [items[int(at)].item_id for at in search.find("merlot", {}).items] == ["a"]
+    assert [items[int(at)].item_id for at in search.find("葡萄酒", {}).items] == ["c"]
+    assert len(search.find("nothing at all", {})) == 0
+    items.put(Item("a", "Sparkling Glera"))
+    search.put([0])
+    assert len(search.find("merlot", {})) == 0
+    assert [items[int(at)].item_id for at in search.find("GLERA riesling", {}).items] == ["a", "b"]
+    assert words_of("Ünique 知音人") == ["ünique", "知音", "音人"]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("country:Italy", Condition("country", ("Italy",))),
+        ("country:Italy|Chile", Condition("country", ("Italy", "Chile"))),
+        ("alcohol:10..14.5", Condition("alcohol", (), 10, 14.5)),
+        ("alcohol:..14", Condition("alcohol", (), None, 14)),
+    ],
+)
+def test_a_filter_in_an_address_is_a_condition(text: str, wanted: Condition) -> None:
+    assert condition_of(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["alcohol:ten..14", "alcohol:.."])
+def test_a_filter_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(DataError):
+        condition_of(text)
