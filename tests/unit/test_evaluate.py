@@ -207,3 +207,10 @@ def test_the_job_reads_a_folder_and_writes_both_files(tmp_path):
     assert read_report(tmp_path / "r.json").document() == report.document()
     with pytest.raises(SettingError, match="leave-one-out"):
         run_evaluation(tmp_path, "transition", "random")
+
+
+def test_popularity_stays_plain_when_the_recipe_tunes_its_own():
+    recipe = read_recipe('name = "mine"\n[[retrieve]]\nuse = "popular"\n')
+    found = tune(recipe, time_split(walks()), budget=4)
+    assert found.baselines["popularity"].half_life == 0
+    assert {trial.part for trial in found.trials} >= {"popular", "baseline recent", "baseline transition"}

@@ -74,12 +74,12 @@ def tune(
     chosen = {name: found.changed for name, found in searches.items() if found.changed}
     rivals = baselines(split.fit)
     for name, part in rivals.items():
-        same = same_in(name, part, sources)
-        if same in searches:
-            rivals[name] = type(part)(**searches[str(same)].best)
-        elif name not in FIXED and len(asked):
-            searches[f"baseline {name}"] = search(f"baseline {name}", part)
-            rivals[name] = type(part)(**searches[f"baseline {name}"].best)
+        if name in FIXED or not len(asked):
+            continue
+        key = same_in(name, part, sources) or f"baseline {name}"
+        if key not in searches:
+            searches[key] = search(key, part)
+        rivals[name] = type(part)(**searches[key].best)
     trials = [trial for found in searches.values() for trial in found.trials]
     text = with_settings(recipe.text, chosen) if chosen else recipe.text
     return Tuned(read_recipe(text, f"tuned recipe '{recipe.name}'"), rivals, trials)
