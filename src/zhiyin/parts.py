@@ -14,6 +14,7 @@ PARTS: dict[str, dict[str, str]] = {
     "encode": {
         "minilm": "zhiyin.encoders.minilm:MiniLM",
         "e5": "zhiyin.encoders.e5:E5",
+        "huggingface": "zhiyin.encoders.huggingface:HuggingFace",
         "hashing": "zhiyin.encoders.hashing:Hashing",
     },
     "retrieve": {
@@ -24,6 +25,7 @@ PARTS: dict[str, dict[str, str]] = {
         "item_knn": "zhiyin.retrieval.item_knn:ItemKNN",
         "user_knn": "zhiyin.retrieval.user_knn:UserKNN",
         "ease": "zhiyin.retrieval.ease:Ease",
+        "als": "zhiyin.retrieval.als:ALS",
         "bm25": "zhiyin.retrieval.bm25:BM25",
         "content": "zhiyin.retrieval.content:Content",
         "dense": "zhiyin.retrieval.dense:Dense",
