@@ -77,6 +77,8 @@ def rows_of(report: Report, name: str, seconds: float, command: str) -> dict[tup
     """Lines of the table by what they measure."""
     lines = {}
     for row in report.rows:
+        if row.kind == "part" and row.metrics == report.whole.metrics:
+            continue  # a recipe of one part is that part
         shown = f"{report.recipe}: {row.name}" if row.kind in ("part", "fused") else row.name
         cells = (name, report.split, shown, row.kind, *_numbers(report, row), f"{report.users:,}", f"{seconds:.0f}")
         lines[cells[:4]] = "| " + " | ".join((*cells, commit(), f"`{command}`")) + " |"

@@ -79,8 +79,8 @@ def _measured(
     tuned = tune(recipe, split, budget=budget, patience=patience, seed=seed, progress=progress)
     seconds = {"tune": sum(trial.seconds for trial in tuned.trials)}
     notes.append(
-        f"settings of parts and baselines picked by NDCG@10 on validation: at most {budget} trials each, none begun "
-        f"after {patience:.0f} CPU seconds: {_choices(tuned.trials)}"
+        f"settings of parts and baselines picked by NDCG@10 on validation: at most {budget} trials each, no fit "
+        f"begun after {patience:.0f} CPU seconds: {_choices(tuned.trials)}"
     )
     return evaluate(
         tuned.recipe, split, data=data, baselines=tuned.baselines, trials=tuned.trials, seconds=seconds, notes=notes,

@@ -26,8 +26,8 @@ from zhiyin.recommender import Recommender
 
 USERS = 3000
 """Validation users a trial is measured on."""
-PATIENCE = 60.0
-"""CPU seconds after which a part begins no further trial: a busy machine must not choose other settings."""
+PATIENCE = 150.0
+"""CPU seconds after which a part is not fitted again: a busy machine must not choose other settings."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def tune(
     """Try `budget` settings of every retriever and every baseline, fitted on split.fit, asked split.valid.
 
     The values tried are those a part's `tune=` grids name. The recipe's own settings are the first trial and stay
-    unless another has a higher NDCG@10. patience: no part starts a trial after so many CPU seconds (its first always runs).
+    unless another has a higher NDCG@10. patience: after so many CPU seconds a part is not fitted
+    again (once always), and only what needs no fit is tried.
     """
     asked = split.valid.sample(users, seed)
     targets = Targets.of(asked.targets)
@@ -138,8 +139,9 @@ class Search:
     def attempt(self, wanted: Mapping[str, Any]) -> None:
         """One trial, unless it was made already or the budget is spent."""
         shown = {name: wanted[name] for name in self.grids}
-        spent = len(self.trials) >= self.budget or (self.trials and time.process_time() - self.started > self.patience)
-        if spent or any(trial.settings == shown for trial in self.trials):
+        if len(self.trials) >= self.budget or any(trial.settings == shown for trial in self.trials):
+            return
+        if self.trials and not self.serves(wanted) and time.process_time() - self.started > self.patience:
             return
         began = time.perf_counter()
         try:
@@ -153,10 +155,14 @@ class Search:
 
     def with_fit(self, wanted: Mapping[str, Any]) -> Any:
         """A fitted part with these settings; the best one's learned fields serve where fit would read nothing new."""
-        asked = {one.name for one in settings_of(type(self.part)) if one.metadata.get("at_request")}
-        if self.fitted is not None and all(getattr(self.fitted, k) == v for k, v in wanted.items() if k not in asked):
-            part = copy.copy(self.fitted)
-            for name in asked:
-                setattr(part, name, wanted[name])
-            return part
-        return type(self.part)(**wanted).fit(self.dataset)
+        if not self.serves(wanted):
+            return type(self.part)(**wanted).fit(self.dataset)
+        part = copy.copy(self.fitted)
+        for one in settings_of(type(part)):
+            setattr(part, one.name, wanted[one.name])
+        return part
+
+    def serves(self, wanted: Mapping[str, Any]) -> bool:
+        """Whether the best fitted part differs from what is wanted only in settings that fit does not read."""
+        fixed = [one.name for one in settings_of(type(self.part)) if not one.metadata.get("at_request")]
+        return self.fitted is not None and all(getattr(self.fitted, name) == wanted[name] for name in fixed)
