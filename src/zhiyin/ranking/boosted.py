@@ -25,8 +25,8 @@ FEWEST = 20
 class Boosted:
     """LambdaRank over features of the request, the item, their pair and what each source said (Burges 2010).
 
-    Learns from each request's right answers, its hardest wrong ones by the blend of sources and a random part of the
-    others. Trees are added until NDCG@10 on the rows kept aside no longer rises. Without enough rows the blend alone
+    Learns from each request's right answers and a random part of the wrong ones. The trees' score and the blend of
+    sources are added up, since either alone is less steady from one week's data to the next. Trees are added until NDCG@10 on the rows kept aside no longer rises. Without enough rows the blend alone
     orders.
     """
 
@@ -38,8 +38,15 @@ class Boosted:
     """How far one tree goes."""
     least_in_leaf: int = setting(50, least=1, tune=(20, 50, 200))
     """Rows that a leaf must hold."""
-    wrong: int = setting(60, least=1, tune=(30, 60, 120))
-    """Wrong answers per request to learn from: half of them the hardest, half at random."""
+    wrong: int = setting(150, least=1, tune=(50, 150, 400))
+    """Wrong answers per request to learn from, drawn evenly."""
+    bins: int = setting(15, least=2, most=255, tune=(15, 63))
+    """Steps into which a column is cut. Few, since fine steps of popularity would give items away one by one, and what
+    was learned of one item in the past does not hold today."""
+    scale_free: bool = setting(True)
+    """Leave out columns that change with how much data was fitted (raw scores, counts) or that follow the calendar."""
+    trust: float = setting(1.0, least=0, most=100, tune=(0.0, 0.5, 1.0, 2.0))
+    """How much the blend of sources counts beside the trees, both in standard deviations over the candidates."""
     patience: int = setting(30, least=1)
     """Trees without gain on the rows kept aside before it stops."""
     seed: int = setting(0)
@@ -93,8 +100,13 @@ class Boosted:
         if not self.model or not sum(lengths):
             return [blended(one, self.sources, self.blend)[:, None] for one in candidates]
         matrix = self._matrix(queries, candidates, items)
-        values = np.asarray(self._loaded().predict(matrix, num_threads=1), np.float32)[:, None]
-        return np.split(values, np.cumsum(lengths)[:-1])
+        cuts = np.cumsum(lengths)[:-1]
+        trees = np.split(np.asarray(self._loaded().predict(matrix, num_threads=1)), cuts)
+        blends = np.split(matrix[:, -1], cuts)
+        return [
+            (tree / _spread(tree) + self.trust * blend / _spread(blend))[:, None].astype(np.float32)
+            for tree, blend in zip(trees, blends, strict=True)
+        ]
 
     def source_shares(self, query: Query, candidates: Candidates, items: Items) -> Floats:
         """See Attributing: what the columns of a source add to the score by their Shapley values, above 0."""
@@ -103,7 +115,9 @@ class Boosted:
             return blend_shares(candidates, self.sources, self.blend)
         matrix = self._matrix([query], [candidates], items)
         values = np.asarray(self._loaded().predict(matrix, pred_contrib=True, num_threads=1))[:, :-1]
-        groups = np.array([*self._features().groups, -1])
+        values = values / _spread(values.sum(1))
+        values[:, -1] += self.trust * matrix[:, -1] / _spread(matrix[:, -1])
+        groups = np.array([*self._features().groups, -1])[self._columns()]
         parts = np.stack([values[:, groups == one].sum(1) for one in range(len(self.sources))], 1)
         # The blend speaks for all sources: its value is dealt out by what each adds to it.
         dealt = in_order_of(self.sources, candidates.sources, blend_shares(candidates, self.sources, self.blend))
@@ -116,7 +130,12 @@ class Boosted:
     def _matrix(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> Floats:
         known = self._features().matrix(queries, candidates, items)
         blends = np.concatenate([blended(one, self.sources, self.blend) for one in candidates])
-        return np.concatenate([known, blends[:, None]], 1).astype(np.float32)
+        return np.concatenate([known, blends[:, None]], 1)[:, self._columns()].astype(np.float32)
+
+    def _columns(self) -> Array:
+        """Which columns the trees read; the blend is the last."""
+        names = (*self._features().names, "blend")
+        return np.flatnonzero([not (self.scale_free and _changes(name)) for name in names])
 
     def _loaded(self) -> Any:
         """The booster, read once from its text."""
@@ -139,7 +158,7 @@ class Boosted:
             "bagging_fraction": 0.8,
             "bagging_freq": 1,
             "lambda_l2": 1.0,
-            "max_bin": 127,
+            "max_bin": self.bins,
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
@@ -154,21 +173,29 @@ class Boosted:
         blocks, labels, sizes = [], [], []
         for query, found, label in zip(rows.queries, rows.candidates, rows.labels, strict=True):
             matrix = self._matrix([query], [found], items)
-            kept = np.arange(len(label)) if chance is None else self._kept(matrix[:, -1], label, chance)
+            kept = np.arange(len(label)) if chance is None else self._kept(label, chance)
             blocks.append(matrix[kept])
             labels.append(label[kept])
             sizes.append(len(kept))
-        names = [*self._features().names, "blend"]
+        names = np.array([*self._features().names, "blend"])[self._columns()].tolist()
         return lightgbm.Dataset(
             np.concatenate(blocks), np.concatenate(labels), group=sizes, feature_name=_plain(names), reference=like
         )
 
-    def _kept(self, blended: Floats, label: Floats, chance: np.random.Generator) -> Array:
-        order = np.argsort(-blended, kind="stable")
-        wrong = order[label[order] <= 0]
-        hardest, others = wrong[: self.wrong // 2], wrong[self.wrong // 2 :]
-        some = chance.permutation(others)[: self.wrong - len(hardest)]
-        return np.sort(np.concatenate([np.flatnonzero(label > 0), hardest, some]))
+    def _kept(self, label: Floats, chance: np.random.Generator) -> Array:
+        # Drawn evenly: the hardest alone would teach that what the blend puts low is seldom wrong.
+        wrong = chance.permutation(np.flatnonzero(label <= 0))[: self.wrong]
+        return np.sort(np.concatenate([np.flatnonzero(label > 0), wrong]))
+
+
+def _changes(name: str) -> bool:
+    return name.endswith("_score") or name in ("hour", "weekday", "seen_before")
+
+
+def _spread(values: Array) -> float:
+    """The standard deviation, 1 where all are (nearly) equal."""
+    found = float(np.std(np.asarray(values, np.float64))) if len(values) else 0.0
+    return found if found > 1e-9 else 1.0
 
 
 def _plain(names: Sequence[str]) -> list[str]:
