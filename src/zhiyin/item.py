@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from typing import TypeAlias
 
@@ -178,6 +179,12 @@ class Tags:
         shape = (len(rows), len(self.names))
         self.matrix = sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape)
         self.positions = positions
+
+    @cached_property
+    def rarity(self) -> Doubles:
+        """log(items / items with the tag): how much a shared tag says. [tags]"""
+        counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
+        return np.asarray(np.log((self.matrix.shape[0] + 1) / (counts + 0.5)), np.float64)
 
     def of(self, position: int) -> tuple[tuple[str, str], ...]:
         """The tags of one item."""

@@ -19,7 +19,7 @@ from zhiyin.stages import Fittable, RankingRows, Refreshing
 if TYPE_CHECKING:
     from zhiyin.recommender import Recommender
 
-MOST_REQUESTS = 20_000
+MOST_REQUESTS = 8_000
 """Requests a ranker learns from at most; more cost time and change little."""
 
 LAST_EVENTS = 2

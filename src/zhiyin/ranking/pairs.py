@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Doubles, Floats, Ints
-from zhiyin.item import Items, Tags
+from zhiyin.item import Items
 from zhiyin.query import Query
 
 TAG_COLUMNS = ("tags_last", "tags_recent", "tags_all", "tags_disliked", "rare_tag_last", "rare_tag_all")
@@ -34,7 +34,7 @@ def tag_pairs(items: Items, query: Query, wanted: Ints) -> Array:
     matrix = tags.matrix
     if not matrix.shape[1] or not len(wanted):
         return result
-    rarity = _rarity(tags)
+    rarity = tags.rarity
     block = matrix[wanted]
     liked, disliked = query.profile.history.newest_first, query.profile.history.disliked.items
     fading = FADE ** np.arange(len(liked))
@@ -85,17 +85,3 @@ def _strongest(block: sparse.csr_matrix, values: Doubles) -> Doubles:
     if len(filled):
         result[filled] = np.maximum.reduceat(values[block.indices], block.indptr[filled])
     return result
-
-
-_rarities: dict[int, tuple[Tags, Doubles]] = {}
-
-
-def _rarity(tags: Tags) -> Doubles:
-    """log(items / items with the tag) per tag, kept for the catalogue that is being served."""
-    kept = _rarities.get(id(tags))
-    if kept is None or kept[0] is not tags:
-        counts = np.bincount(tags.matrix.indices, minlength=tags.matrix.shape[1])
-        kept = (tags, np.log((tags.matrix.shape[0] + 1) / (counts + 0.5)))
-        _rarities.clear()
-        _rarities[id(tags)] = kept
-    return kept[1]
