@@ -233,5 +233,12 @@ function addTopic(text) {
     const hit = (facet.values ?? []).find((one) => one.value.toLowerCase() === wanted);
     if (hit) return edit({ wish: [[facet.attribute, hit.value]] });
   }
+  // Facets hold the commonest values only; what is on the page is known too.
+  for (const item of Object.values(state.lists).flatMap((list) => list?.items ?? [])) {
+    for (const [name, value] of Object.entries(item.attributes)) {
+      const hit = [value].flat().find((one) => typeof one === "string" && one.toLowerCase() === wanted);
+      if (hit) return edit({ wish: [[name, hit]] });
+    }
+  }
   return say(t("topic_unknown", { text }));
 }

@@ -5,10 +5,13 @@ import { number, t } from "./i18n.js";
 import { label } from "./label.js";
 
 const MAX_TRAITS = 3;
+const TELLING = ["type", "genres", "category", "grapes", "country", "year", "price"]; // what tells most, where there is such a thing
 
 /** The first values of an item's attributes as one quiet line. */
 export function traitLine(item) {
-  const values = Object.values(item.attributes).map((value) =>
+  const names = Object.keys(item.attributes);
+  const ordered = [...TELLING.filter((name) => names.includes(name)), ...names.filter((name) => !TELLING.includes(name))];
+  const values = ordered.map((name) => item.attributes[name]).map((value) =>
     Array.isArray(value) ? value[0] : typeof value === "number" ? number(value, 1) : value);
   return values.filter((value) => typeof value === "string" && value).slice(0, MAX_TRAITS).join(" · ");
 }

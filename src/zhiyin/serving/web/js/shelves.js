@@ -17,7 +17,7 @@ function traceButton(shelf, list, on) {
   if (!list?.answer?.trace?.length) return null;
   const total = list.answer.trace.reduce((sum, step) => sum + step.milliseconds, 0);
   return h("button", { type: "button", class: "plain", data: { act: "trace" }, onclick: () => on.trace(shelf) },
-    icon("trace"), t("happened_ms", { ms: number(total, 1) }));
+    icon("trace"), t("happened_ms", { ms: number(total, total < 10 ? 1 : 0) }));
 }
 
 function head(shelf, list, on) {
