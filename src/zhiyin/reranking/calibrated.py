@@ -64,6 +64,6 @@ class Calibrated:
     def _shares(self, items: Items, found: Ints) -> Doubles:
         """Each item's weight spread evenly over its values of the attribute. [items, tags]"""
         tags = items.tags
-        kept = [at for at, (name, _) in enumerate(tags.names) if self.attribute in ("", name)]
-        rows = tags.matrix[found][:, kept].toarray().astype(np.float64)
+        kept = np.array([self.attribute in ("", name) for name, _ in tags.names], np.float64)
+        rows = tags.matrix[found].toarray() * kept
         return np.asarray(rows / np.maximum(rows.sum(1, keepdims=True), 1))

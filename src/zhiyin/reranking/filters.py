@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from zhiyin.arrays import Bools, Ints
 from zhiyin.candidates import Candidates
-from zhiyin.item import Item, Items
+from zhiyin.item import Attribute, Item, Items
 from zhiyin.part import part, setting
 from zhiyin.query import Condition, Query
 from zhiyin.stages import Selection
@@ -40,12 +42,41 @@ class Allowed:
         if self.seen == "hide" and len(query.profile.history):
             checks.append(("seen", np.isin(found, query.profile.history.items)))
         if query.profile.refusals:
-            refused = set(query.profile.refusals)
-            checks.append(("refused", np.array([not refused.isdisjoint(items[i].tags()) for i in found], np.bool_)))
-        for condition in query.conditions:
-            misses = np.array([not satisfies(items[item], condition) for item in found], np.bool_)
-            checks.append((f"condition on {condition.attribute}", misses))
+            checks.append(("refused", _refused(found, items, query.profile.refusals)))
+        checks.extend((f"condition on {one.attribute}", ~_meeting(found, items, one)) for one in query.conditions)
         return checks
+
+
+def _refused(found: Ints, items: Items, refusals: Iterable[tuple[str, str]]) -> Bools:
+    """Which items have a refused value. Only the attributes that are refused are looked at: requests wait for this."""
+    rows, bad = items.rows, np.zeros(len(found), np.bool_)
+    by_name: dict[str, set[str]] = {}
+    for name, value in refusals:
+        by_name.setdefault(name, set()).add(value)
+    for name, refused in by_name.items():
+        for at, item in enumerate(found.tolist()):
+            value = rows[item].attributes.get(name)
+            if isinstance(value, str):
+                bad[at] |= value in refused
+            elif isinstance(value, tuple):
+                bad[at] |= not refused.isdisjoint(value)
+    return bad
+
+
+def _meeting(found: Ints, items: Items, condition: Condition) -> Bools:
+    """Which items meet a condition; each distinct value is tested once."""
+    rows, name = items.rows, condition.attribute
+    folded = frozenset(one.casefold() for one in condition.values)
+    known: dict[tuple[type, Attribute], bool] = {}
+    good = np.zeros(len(found), np.bool_)
+    for at, item in enumerate(found.tolist()):
+        value = rows[item].attributes.get(name)
+        if value is not None:
+            key = (type(value), value)  # the type, since True and 1 are one key but not one answer
+            if key not in known:
+                known[key] = _fits(value, condition, folded)
+            good[at] = known[key]
+    return good
 
 
 def available(item: Item, now: float) -> bool:
@@ -55,15 +86,10 @@ def available(item: Item, now: float) -> bool:
     return begun and not ended and not item.hidden
 
 
-def satisfies(item: Item, condition: Condition) -> bool:
-    """Whether an item meets a condition. An item without the attribute does not."""
-    value = item.attributes.get(condition.attribute)
-    if value is None:
-        return False
+def _fits(value: Attribute, condition: Condition, folded: frozenset[str]) -> bool:
     if condition.values:
         values = value if isinstance(value, tuple) else (str(value).lower() if isinstance(value, bool) else str(value),)
-        folded = {one.casefold() for one in condition.values}
-        if not any(one.casefold() in folded for one in values):
+        if folded.isdisjoint(one.casefold() for one in values):
             return False
     if condition.least is None and condition.most is None:
         return True
