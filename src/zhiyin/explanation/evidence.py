@@ -57,44 +57,50 @@ class Evidence:
     def explain(self, query: Query, candidates: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
         """See Explainer."""
         shares = source_shares(candidates)
-        history = _Liked(query, items)
-        return tuple(self._reasons(row, shares[row], query, candidates, items, history) for row in range(len(shares)))
+        liked = _Liked(query, items)
+        return tuple(self._reasons(row, shares[row], query, candidates, items, liked) for row in range(len(shares)))
 
     def _reasons(
-        self, row: int, shares: Floats, query: Query, candidates: Candidates, items: Items, history: _Liked
+        self, row: int, shares: Floats, query: Query, candidates: Candidates, items: Items, liked: _Liked
     ) -> tuple[Reason, ...]:
         found: list[Reason] = []
-        carried = np.zeros(len(query.profile.history), np.float64)
+        carried: dict[str, Array] = {}
+        strongest: dict[str, str] = {}
         for column in np.argsort(-shares, kind="stable"):
             source, share = candidates.sources[column], float(shares[column])
-            if share < self.least:
+            if share <= 0:
                 break
             events = _positive(candidates.contributions.get(source), row)
             if events is not None:
-                carried += share * events
-                found.append(self._from_history(source, share, events, query, items))
-            elif reason := self._from_source(source, share, int(candidates.items[row]), query):
+                kind = "seeds" if len(query.seeds) else "text" if self._kind(source) == "text" else "history"
+                carried[kind] = carried.get(kind, 0.0) + share * events
+                strongest.setdefault(kind, source)
+            elif share >= self.least and (
+                reason := self._from_source(source, share, int(candidates.items[row]), query)
+            ):
                 found.append(reason)
-        found.extend(self._from_attributes(int(candidates.items[row]), carried, items, history, query))
+        for kind, events in carried.items():
+            if events.sum() >= self.least:
+                found.append(self._from_history(kind, strongest[kind], events, query, items, liked))
+        if carried:
+            together = np.sum(list(carried.values()), axis=0)
+            found.extend(self._from_attributes(int(candidates.items[row]), together, items, liked))
         best = sorted(found, key=lambda one: -one.share)[: self.most]
         if candidates.propensities is not None and candidates.propensities[row] < 1:
             best.append(Reason("explore", number=float(candidates.propensities[row])))
         return tuple(best)
 
-    def _from_history(self, source: str, share: float, events: Array, query: Query, items: Items) -> Reason:
-        """The items whose events carried most of a source, as far as each carried at least a tenth of it."""
-        history = query.profile.history
-        distinct, places = np.unique(history.items, return_inverse=True)
-        weight = np.bincount(places, events, len(distinct))
-        order = [at for at in np.argsort(-weight, kind="stable")[: self.cited] if weight[at] >= 0.1]
-        cited = [int(distinct[at]) for at in order or [int(np.argmax(weight))]]
-        ids = tuple(items[one].item_id for one in cited)
+    def _from_history(self, kind: str, source: str, events: Array, query: Query, items: Items, liked: _Liked) -> Reason:
+        """The items whose events carried most, as far as each carried at least a tenth of it. source: the strongest."""
+        history, share = query.profile.history, float(events.sum())
+        weight = liked.by_item(events)
+        order = np.argsort(-weight, kind="stable")[: self.cited]
+        cited = [int(liked.distinct[at]) for at in order if weight[at] >= 0.1 * share or at == order[0]]
         proof: tuple[str, ...] = ()
         if history.events:
             rows = np.flatnonzero(np.isin(history.items, cited) & (events > 0))
             proof = tuple(history.events[at] for at in rows)
-        kind = "seeds" if len(query.seeds) else "text" if self._kind(source) == "text" else "history"
-        return Reason(kind, ids, share=share, source=source, events=proof)
+        return Reason(kind, tuple(items[one].item_id for one in cited), share=share, source=source, events=proof)
 
     def _from_source(self, source: str, share: float, item: int, query: Query) -> Reason | None:
         """A reason that the source's kind gives and that holds for this request; None otherwise."""
@@ -108,23 +114,21 @@ class Evidence:
             return None
         return Reason(kind, share=share, source=source) if kind in ("recent", "fresh", "friends", "text") else None
 
-    def _from_attributes(
-        self, item: int, carried: Array, items: Items, history: _Liked, query: Query
-    ) -> Iterator[Reason]:
+    def _from_attributes(self, item: int, carried: Array, items: Items, liked: _Liked) -> Iterator[Reason]:
         """The value shared with liked items that stands behind most of the score and is not on everything."""
-        tags = items.tags
-        best: Reason | None = None
-        for topic in tags.of(item) if carried.any() else ():
-            owners = history.owners.get(topic, [])
-            if not owners:
-                continue
-            common = float(history.common(tags.positions[topic])) / len(items)
-            share = (1 - common) * float(carried[np.isin(query.profile.history.items, owners)].sum())
-            if share >= self.least and (best is None or share > best.share):
-                ids = tuple(items[one].item_id for one in owners[: self.cited])
-                best = Reason("attribute", ids, topic, float(len(owners)), share)
+        weight = liked.by_item(carried).tolist()
+        best: tuple[float, tuple[str, str], list[int]] | None = None
+        for topic in items.tags.of(item):
+            owners = liked.owners.get(topic)
+            if owners:
+                share = (1 - liked.common(topic) / len(items)) * sum(weight[at] for at in owners)
+                if share >= self.least and (best is None or share > best[0]):
+                    best = (share, topic, owners)
         if best is not None:
-            yield best
+            share, topic, owners = best
+            foremost = sorted(owners, key=lambda at: -weight[at])[: self.cited]
+            ids = tuple(items[int(liked.distinct[at])].item_id for at in foremost)
+            yield Reason("attribute", ids, topic, float(len(owners)), share)
 
     def _count(self, item: int) -> float:
         return float(self.popularity[item]) if self.popularity is not None and item < len(self.popularity) else 0.0
@@ -134,24 +138,33 @@ class Evidence:
 
 
 class _Liked:
-    """Which liked items of the history, newest first, have which attribute value, and how common a value is."""
+    """The distinct items of a history, which liked ones have which attribute value, and how common a value is.
+
+    distinct: positions of items. owners: by value, places in distinct.
+    """
 
     def __init__(self, query: Query, items: Items) -> None:
+        history = query.profile.history
+        self.distinct, self._places = np.unique(history.items, return_inverse=True)
         self.owners: dict[tuple[str, str], list[int]] = {}
         self._tags = items.tags
-        newest = query.profile.history.newest_first
-        for item in list(dict.fromkeys(newest.tolist()))[:NEWEST]:
+        newest = list(dict.fromkeys(history.newest_first.tolist()))[:NEWEST]
+        for place, item in zip(np.searchsorted(self.distinct, newest).tolist(), newest, strict=True):
             if item < len(items):
                 for topic in self._tags.of(item):
-                    self.owners.setdefault(topic, []).append(item)
+                    self.owners.setdefault(topic, []).append(place)
+
+    def by_item(self, events: Array) -> Array:
+        """What events carried, summed by distinct item."""
+        return np.bincount(self._places, events, len(self.distinct))
+
+    def common(self, topic: tuple[str, str]) -> int:
+        """Items of the catalogue with a value."""
+        return int(self._counts[self._tags.positions[topic]])
 
     @cached_property
     def _counts(self) -> Array:
         return np.bincount(self._tags.matrix.indices, minlength=len(self._tags.names))
-
-    def common(self, tag: int) -> int:
-        """Items of the catalogue with a value."""
-        return int(self._counts[tag])
 
 
 def source_shares(candidates: Candidates) -> Floats:

@@ -106,6 +106,8 @@ def shortened(text: str) -> str:
 
 
 def _of_history_en(reason: Reason, titles: list[str], verb: tuple[str, str]) -> str:
+    if any("," in one or " and " in one for one in titles):
+        titles = [f"“{one}”" for one in titles]
     names = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
     them = "it" if len(titles) == 1 else "them"
     if reason.kind == "text":
@@ -127,9 +129,12 @@ def _verb(reason: Reason, query: Query, items: Items) -> tuple[str, str]:
     """The strongest word that is true of every cited item, from the kinds of its liked events."""
     history = query.profile.history.liked
     cited = items.vocabulary.positions(reason.items)
-    kinds = [set(history.kinds[history.items == one].tolist()) for one in cited]
     if reason.kind == "attribute" and (reason.number or 0) > len(cited):
-        kinds = []  # more are counted than cited: only the word that holds for every event is sure
+        kinds = [
+            {code} for code in set(history.kinds.tolist())
+        ]  # more are counted than cited: true of all, or not said
+    else:
+        kinds = [set(history.kinds[history.items == one].tolist()) for one in cited]
     for wanted, english, chinese in VERBS.values():
         codes = {CODES[kind] for kind in wanted}
         if not wanted or (kinds and all(codes & one for one in kinds)):
