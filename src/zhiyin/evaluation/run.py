@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -97,17 +96,14 @@ def _choices(trials: list[Trial]) -> str:
 
 def encode(recipe: Recipe, dataset: Dataset, cache_path: Path | None, progress: Progress) -> None:
     """Give the items the vectors that parts of the recipe read. A part alone uses the encoders of the default recipe."""
-    parts = (*recipe.recommender.retrievers.values(), *recipe.recommender.rankers, *recipe.recommender.rerankers)
-    wanted = [str(part.space) for part in parts if getattr(part, "space", None)]
-    encoders: Mapping[str, Encoder] = recipe.encoders
-    if set(wanted) - set(encoders):
-        encoders = {**load_recipe("default").encoders, **encoders}
-    missing = sorted(set(wanted) - set(encoders))
-    if missing:
-        raise SettingError(f"recipe '{recipe.name}': no encoder for the vectors {missing}; add [encode.{missing[0]}]")
-    for space in dict.fromkeys([*recipe.encoders, *wanted]):
+    wanted = {str(part.space) for part in recipe.recommender.retrievers.values() if getattr(part, "space", None)}
+    encoders: dict[str, Encoder] = dict(recipe.encoders)
+    if wanted - set(encoders):
+        ours = load_recipe("default").encoders
+        encoders |= {space: ours[space] for space in sorted(wanted - set(encoders)) if space in ours}
+    for space, encoder in encoders.items():
         from zhiyin.encoders.cache import encode_items
 
         text = f"encode items: {space}"
         progress(text)
-        encode_items(dataset.items, space, encoders[space], cache_path, partial(progress, text))
+        encode_items(dataset.items, space, encoder, cache_path, partial(progress, text))
