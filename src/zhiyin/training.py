@@ -82,11 +82,14 @@ def _ends_held_out(dataset: Dataset) -> tuple[Dataset, list[Cases]]:
     ]
 
 
-def ranking_rows(recommender: Recommender, asked: Sequence[Cases], batch: int = 256) -> tuple[RankingRows, RankingRows]:
+def ranking_rows(
+    recommender: Recommender, asked: Cases | Sequence[Cases], batch: int = 256
+) -> tuple[RankingRows, RankingRows]:
     """Candidates and labels for the requests of nine tenths of the users to learn from, and of the rest to stop by.
 
     Requests whose candidates hold no right answer teach no order and are left out.
     """
+    asked = [asked] if isinstance(asked, Cases) else asked
     total = sum(len(cases) for cases in asked)
     queries: list[Query] = []
     shown: list[Candidates] = []

@@ -176,3 +176,10 @@ def test_value_mixes_actions_by_weights_of_the_request_first() -> None:
     assert value(predictions, actions, {"click": 1.0, "like": 2.0}, asked).tolist() == pytest.approx([0.5, 0.2])
     with pytest.raises(SettingError, match="share"):
         value(predictions, actions, {"share": 1.0})
+
+
+@both
+def test_a_history_with_items_newer_than_the_catalogue_is_read(name: str, fitted: dict[str, Blend | Boosted]) -> None:
+    profile = Profile(history=History.of_items(np.array([3, 999], np.int32)))
+    found = rows(1).candidates
+    assert np.isfinite(fitted[name].predict([Query(profile)], found, catalogue())[0]).all()

@@ -36,7 +36,8 @@ def tag_pairs(items: Items, query: Query, wanted: Ints) -> Array:
         return result
     rarity = tags.rarity
     block = matrix[wanted]
-    liked, disliked = query.profile.history.newest_first, query.profile.history.disliked.items
+    liked = _inside(query.profile.history.newest_first, matrix.shape[0])
+    disliked = _inside(query.profile.history.disliked.items, matrix.shape[0])
     fading = FADE ** np.arange(len(liked))
     profiles = [(liked[:1], None), (liked, fading), (liked, None), (disliked, None)]
     weighted = sparse.csr_matrix((rarity[block.indices], block.indices, block.indptr), block.shape)
@@ -58,7 +59,7 @@ def vector_pairs(vectors: Floats | None, query: Query, wanted: Ints) -> Array:
     if vectors is None or not len(vectors) or not len(wanted):
         return result
     block = vectors[wanted]
-    events = query.profile.history.newest_first[:LONGEST]
+    events = _inside(query.profile.history.newest_first, len(vectors))[:LONGEST]
     if len(events):
         cosines = block @ vectors[events].T
         recent = cosines[:, :RECENT]
@@ -69,6 +70,11 @@ def vector_pairs(vectors: Floats | None, query: Query, wanted: Ints) -> Array:
     if wish is not None:
         result[:, 5] = block @ wish
     return result
+
+
+def _inside(events: Ints, size: int) -> Ints:
+    """Events with items of this catalogue: a history may hold newer ones."""
+    return events[events < size]
 
 
 def _profile(matrix: sparse.csr_matrix, events: Ints, weights: Array | None) -> Doubles:
