@@ -12,6 +12,9 @@ from zhiyin.errors import SavedVersionError, require
 REBUILD_SHARE = 0.1
 """Share of an HNSW graph that may have changed before it is built again."""
 
+FEW_SHARE = 0.05
+"""Share of an HNSW graph's nodes up to which the allowed ones are compared exactly instead."""
+
 
 class ExactIndex:
     """Compares with every vector, in numpy. A row of zeros is no vector: it is never found."""
@@ -140,8 +143,12 @@ class HnswIndex:
         usable = self._live.present
         if allowed is not None:
             usable = usable & _long_enough(allowed, len(usable))
-        near, close = self._search_graph(queries, k, usable & self._in_graph)
-        late = np.flatnonzero(usable & ~self._in_graph)
+        in_graph = usable & self._in_graph
+        if in_graph.sum() <= FEW_SHARE * len(self._nodes):
+            # A graph whose nodes are mostly forbidden is walked in vain; so few are compared faster one by one.
+            in_graph = np.zeros_like(in_graph)
+        near, close = self._search_graph(queries, k, in_graph)
+        late = np.flatnonzero(usable & ~in_graph)
         if len(late):
             near = np.hstack([near, np.tile(late.astype(np.int32), (len(queries), 1))])
             close = np.hstack([close, queries @ self._live.vectors[late].T])
