@@ -41,7 +41,7 @@ class ALS(Scorer):
     """λ, the weight of the penalty; tune it together with unobserved."""
     frequency: float = setting(1.0, least=0, most=1)
     """ν, how much more rows with many interactions are penalised."""
-    decay: float = setting(1.0, above=0, most=1, tune=(0.7, 0.9, 1.0), at_request=True)
+    decay: float = setting(0.9, above=0, most=1, tune=(0.7, 0.9, 1.0), at_request=True)
     """How much less each earlier event of the history counts in the fold-in."""
     seed: int = setting(0, least=0)
     """Of the first factors."""
