@@ -26,6 +26,8 @@ from zhiyin.recommender import Recommender
 
 DEPTH = 20
 
+UNTUNED = "nothing was tuned: baselines that are parts of the recipe share its settings, the others have their defaults"
+
 
 @dataclass
 class Stopwatch:
@@ -62,6 +64,8 @@ def evaluate(
     refuse_leaks(split)
     recommender = recipe.recommender if isinstance(recipe, Recipe) else recipe
     watch, said = Stopwatch(dict(seconds or {})), list(notes)
+    if not trials:
+        said.append(UNTUNED)
     with watch.time("fit"):
         holdout = "time" if split.name == "time" else "last"
         recommender.fit(split.test_fit, holdout=holdout, progress=progress)
@@ -86,9 +90,10 @@ def evaluate(
             shown = data_name(recipe) if kind == "whole" else name.strip("()")
             rows.append(Row(shown, kind, {}, settings=settings(recommender.retrievers[name]) if kind == "part" else {}))
             ranked.append(ranking)
-        for name, part in others.items():
+        for name in others:
             if name in beside or places[name] in lists:
-                rows.append(Row(name, "baseline", {}, settings=settings(part)))
+                used = fitted.get(name) or recommender.retrievers[str(places[name])]
+                rows.append(Row(name, "baseline", {}, settings=settings(used)))
                 ranked.append(beside[name] if name in beside else lists[str(places[name])])
         per_user = measure.fill(rows, ranked, seed)
     return Report(

@@ -73,7 +73,6 @@ def _measured(
     progress: Progress,
 ) -> Report:
     if not budget:
-        notes.append("nothing was tuned: the settings are the recipe's, those of the baselines their defaults")
         return evaluate(recipe, split, data=data, notes=notes, seed=seed, progress=progress)
     tuned = tune(recipe, split, budget=budget, patience=patience, seed=seed, progress=progress)
     seconds = {"tune": sum(trial.seconds for trial in tuned.trials)}
