@@ -28,6 +28,7 @@ lint: .venv/.ready-dev
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	scripts/readme_map --check
 
 check: lint test
 
@@ -35,8 +36,11 @@ format: .venv/.ready-dev
 	.venv/bin/ruff check --fix src tests benchmarks
 	.venv/bin/ruff format src tests benchmarks
 
+# Speed on made data; quality needs folders of your own: benchmarks/quality/run.py --data FOLDER … --recipe NAME …
 bench: .venv/.ready-dev
-	.venv/bin/python benchmarks/run.py
+	.venv/bin/python benchmarks/speed/ingest.py
+	.venv/bin/python benchmarks/speed/als.py
+	.venv/bin/python benchmarks/speed/serving.py
 
 clean:
 	rm -rf .venv .zhiyin .mypy_cache .ruff_cache .pytest_cache .hypothesis
