@@ -40,7 +40,8 @@ format: .venv/.ready-dev
 bench: .venv/.ready-dev
 	.venv/bin/python benchmarks/speed/ingest.py
 	.venv/bin/python benchmarks/speed/als.py
-	.venv/bin/python benchmarks/speed/serving.py
+	.venv/bin/zhiyin demo --no-serve
+	.venv/bin/python benchmarks/speed/serving.py --workspace .zhiyin/demo-wines
 
 clean:
 	rm -rf .venv .zhiyin .mypy_cache .ruff_cache .pytest_cache .hypothesis
