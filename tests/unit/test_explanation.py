@@ -112,6 +112,11 @@ def test_a_drawn_item_says_its_chance():
             "Shares grape Sangiovese with 2 wines you liked",
             "与你喜欢的 2 款酒有相同的葡萄品种：Sangiovese",
         ),
+        (
+            Reason("attribute", ("w0",), ("grapes", "Sangiovese"), 1.0),
+            "Shares grape Sangiovese with Chianti Classico",
+            "与“Chianti Classico”有相同的葡萄品种：Sangiovese",
+        ),
         (Reason("popular", number=1204.0), "Chosen by 1,204 people", "1,204 人选过"),
         (Reason("popular", number=1.0), "Chosen by 1 person", "1 人选过"),
         (Reason("fresh"), "New here", "新上架"),

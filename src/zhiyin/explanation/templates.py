@@ -70,10 +70,12 @@ class Templates:
         label = (
             self.labels.get(f"{'zh' if chinese else 'en'}.{name}") or self.labels.get(name) or name.replace("_", " ")
         )
+        if count == 1 and reason.items:
+            only = title(items, reason.items[0])
+            return f"与“{only}”有相同的{label}：{value}" if chinese else f"Shares {label} {value} with {only}"
         if chinese:
             return f"与你{verb[1]}的 {count:,} {self.nouns.get('zh', '件')}有相同的{label}：{value}"
-        noun = self.nouns.get("en", "items") if count != 1 else ""
-        return f"Shares {label} {value} with {count:,} {noun} you {verb[0]}".replace("  ", " ")
+        return f"Shares {label} {value} with {count:,} {self.nouns.get('en', 'items')} you {verb[0]}"
 
 
 PLAIN = {
