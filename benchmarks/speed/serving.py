@@ -80,7 +80,7 @@ def inside(caller: Caller) -> dict[str, dict[float, float]]:
     found: dict[str, dict[float, float]] = defaultdict(dict)
     for line in caller.ask("GET", "/metrics").decode().splitlines():
         if line.startswith("zhiyin_request_seconds_bucket"):
-            labels, value = line.split("{")[1].split("} ")
+            labels, _, value = line.partition("{")[2].rpartition("} ")
             route = labels.split('route="')[1].split('"')[0]
             found[route][float(labels.split('le="')[1].split('"')[0])] = float(value)
     return found
@@ -125,7 +125,7 @@ def memory(pid: int) -> dict[str, float]:
 
 def started(command: list[str], port: int, path: str) -> tuple[subprocess.Popen[bytes], float]:
     begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command])
+    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
     while time.perf_counter() - begun < 120:
         try:
             Caller(port).ask("GET", path)
@@ -134,6 +134,10 @@ def started(command: list[str], port: int, path: str) -> tuple[subprocess.Popen[
             if process.poll() is not None:
                 raise SystemExit("the server ended before it answered") from None
             time.sleep(0.05)
+        except BaseException:
+            process.kill()
+            raise
+    process.kill()
     raise SystemExit("the server did not answer within two minutes")
 
 
@@ -170,11 +174,11 @@ def measure(workspace: Path, requests: int) -> dict[str, object]:
             "answer_ms": quantiles(known),
             "inside_ms": {f"p{q}": f"<= {bound(own, before[route], q / 100):g}" for q in (50, 95, 99)},
             "answers_per_second": {count: round(throughput(port, paths, count), 1) for count in (1, 2, 4, 8)},
-            "event_to_changed_answer_ms": quantiles(changes(caller, users[:200])),
-            "stage_ms": {name: round(value, 3) for name, value in stages(caller, users[:200]).items()},
+            "event_to_changed_answer_ms": quantiles(changes(Caller(port), users[:200])),
+            "stage_ms": {name: round(value, 3) for name, value in stages(Caller(port), users[:200]).items()},
             "memory_mb": {name: round(value) for name, value in memory(server.pid).items()},
         }
-        stored = caller.ask("GET", paths[0])
+        stored = Caller(port).ask("GET", paths[0])
     finally:
         server.terminate()
         server.wait()

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
-from zhiyin.errors import ZhiyinError
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -297,7 +296,7 @@ class Engine:
             live.catch_up(self.store.catalog.all())
             try:
                 live.recommender.recommend(Query(n=1, now=self.clock()))
-            except ZhiyinError as error:
+            except Exception as error:  # whatever a library raises inside: the good version serves on
                 raise Refused(409, "unusable_version", f"version '{version}' cannot answer: {error}") from error
             self.versions.promote(version)
             self._served_before.append(self.live.version)
