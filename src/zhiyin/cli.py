@@ -6,6 +6,8 @@ import os
 
 # Waiting OpenMP threads spin by default and burn whole cores as soon as these are shared; must be set before any import.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The matrices of one request are small: two BLAS threads spin on them for several times the CPU of one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import json
 from pathlib import Path

@@ -18,7 +18,18 @@ from zhiyin.profile import History
 from zhiyin.query import Query
 from zhiyin.reranking.filters import Allowed
 from zhiyin.retrieval.merge import merge
-from zhiyin.stages import Attributing, Contributing, Encoder, Explainer, Extendable, Ranker, Reranker, Retriever
+from zhiyin.stages import (
+    Answering,
+    Attributing,
+    Contributing,
+    Encoder,
+    Explainer,
+    Extendable,
+    Ranker,
+    Reranker,
+    Retriever,
+    asked_once,
+)
 from zhiyin.trace import Trace
 from zhiyin.vocabulary import Vocabulary
 
@@ -183,11 +194,12 @@ class Recommender:
         self, queries: Sequence[Query], names: Sequence[str], widen: int, traces: Sequence[Trace]
     ) -> tuple[list[Candidates], list[bool]]:
         """Allowed candidates, and for each query whether a source gave all it was asked for, so that it may have more."""
-        parts = {name: self.retrievers[name] for name in names}
+        parts: dict[str, Answering] = {}
         found: dict[str, Sequence[Candidates]] = {}
         more = [False] * len(queries)
-        for name, part in parts.items():
+        for name in names:
             with traces[0].step("retrieve", name) as step:
+                part = parts[name] = asked_once(self.retrievers[name], queries, len(self.items))
                 asked = [self._asked(query, self.per_source[name] * widen) for query in queries]
                 # One call for the whole batch, then each query keeps what it would have got alone.
                 listed = [one.first(own) for one, own in zip(part.retrieve(queries, max(asked)), asked, strict=True)]

@@ -73,16 +73,54 @@ class Scorer(ABC):
 
     def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]:
         """See Retriever."""
+        return Scored(self.scores(queries)).retrieve(queries, n)
+
+    def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]:
+        """See Retriever. Items that came after fit get nan."""
+        return Scored(self.scores(queries)).score(queries, items)
+
+
+class Answering(Protocol):
+    """The half of a Retriever that a request needs."""
+
+    def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]: ...
+
+    def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]: ...
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A scorer's answer to one batch, from which both its best and its opinion of others' best are read.
+
+    rows: [queries, fitted items], see Scorer.scores.
+    """
+
+    rows: Floats
+
+    def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]:
+        """See Retriever; for the queries that the rows are of."""
         found = []
-        for row in self.scores(queries):
+        for row in self.rows:
             best = top_n(row, n)
             found.append(Candidates(best, row[best]))
         return found
 
     def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]:
-        """See Retriever. Items that came after fit get nan."""
-        rows = self.scores(queries)
-        return [picked(row, wanted) for row, wanted in zip(rows, items, strict=True)]
+        """See Retriever; for the queries that the rows are of."""
+        return [picked(row, wanted) for row, wanted in zip(self.rows, items, strict=True)]
+
+
+MOST_KEPT = 4_000_000
+"""Scores kept between retrieving and merging at most; a large batch is scored again rather than held in memory."""
+
+
+def asked_once(part: Retriever, queries: Sequence[Query], items: int) -> Answering:
+    """The part itself, or what it scored, so that a scorer need not score a request twice. items: in the catalogue."""
+    plain = type(part).retrieve is Scorer.retrieve and type(part).score is Scorer.score
+    if plain and len(queries) * items <= MOST_KEPT:
+        assert isinstance(part, Scorer)
+        return Scored(part.scores(queries))
+    return part
 
 
 def picked(row: Floats, wanted: Ints) -> Floats:

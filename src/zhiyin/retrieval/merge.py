@@ -9,11 +9,11 @@ import numpy as np
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.query import Query
-from zhiyin.stages import Retriever
+from zhiyin.stages import Answering
 
 
 def merge(
-    queries: Sequence[Query], found: Mapping[str, Sequence[Candidates]], retrievers: Mapping[str, Retriever]
+    queries: Sequence[Query], found: Mapping[str, Sequence[Candidates]], retrievers: Mapping[str, Answering]
 ) -> list[Candidates]:
     """Unite the sources' candidates per query.
 
