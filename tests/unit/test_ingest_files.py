@@ -218,7 +218,12 @@ def test_a_repaired_file_leaves_no_old_quarantine(store: MemoryStore, tmp_path: 
         ("e__csv", "a,a\n1,2\n", DataError, "two columns"),
         ("e__csv", "user_id,item_id,timestamp\nü,i,1\n".encode("latin-1"), DataError, "not UTF-8.*iconv"),
         ("e__csv", "user_id,item_id,timestamp\nu,i,1\n".encode("utf-16"), DataError, "UTF-16"),
-        ("e__csv__gz", gzip.compress(b"user_id,item_id,timestamp\n" + b"u,i,1\n" * 9, mtime=0)[:-12], DataError, "cut off"),
+        (
+            "e__csv__gz",
+            gzip.compress(b"user_id,item_id,timestamp\n" + b"u,i,1\n" * 9, mtime=0)[:-12],
+            DataError,
+            "cut off",
+        ),
         ("e__csv__gz", b"not gzip at all", DataError, "gzip"),
         ("e__parquet", b"not parquet at all", DataError, "cannot be read"),
         ("e__jsonl", "[{}]", DataError, "one JSON object a line"),
