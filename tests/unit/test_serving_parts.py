@@ -10,11 +10,12 @@ from zhiyin.errors import DataError
 from zhiyin.event import Event
 from zhiyin.item import Item, Items
 from zhiyin.query import Condition
+from zhiyin.retrieval.terms import words_of
 from zhiyin.serving.gate import Buckets
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.locks import ReadWriteLock
 from zhiyin.serving.routes import condition_of
-from zhiyin.serving.search import Search, words_of
+from zhiyin.serving.search import Search
 
 
 def test_a_reader_never_sees_half_a_change() -> None:

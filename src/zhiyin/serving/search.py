@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
-import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from threading import Lock
@@ -15,22 +13,10 @@ from zhiyin.arrays import NEVER, Floats, Ints, top_n
 from zhiyin.candidates import Candidates
 from zhiyin.errors import ZhiyinError
 from zhiyin.item import Items
+from zhiyin.retrieval.terms import words_of
 from zhiyin.stages import Encoder
 
-WORDS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
-
 K1, B = 1.2, 0.75
-
-
-def words_of(text: str) -> list[str]:
-    """Words, folded; Chinese, Japanese and Korean runs as pairs of signs."""
-    found: list[str] = []
-    for word in WORDS.findall(unicodedata.normalize("NFKC", text).casefold()):
-        if ord(word[0]) >= 0x3040 and len(word) > 1:
-            found.extend(word[at : at + 2] for at in range(len(word) - 1))
-        else:
-            found.append(word)
-    return found
 
 
 class WordIndex:
