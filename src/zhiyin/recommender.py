@@ -38,7 +38,7 @@ from zhiyin.vocabulary import Vocabulary
 class Shelf:
     """One kind of list: which sources feed it (all when empty), whether the ranker orders it, and its own rerankers.
 
-    history: False leaves the user's history out of retrieval, for shelves that are the same for everyone.
+    rerank: None takes the recommender's own.
     """
 
     sources: tuple[str, ...] = ()
