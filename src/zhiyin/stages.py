@@ -45,6 +45,14 @@ class Extendable(Protocol):
 
 
 @runtime_checkable
+class Refitting(Protocol):
+    """A retriever whose training is long: on nearly the same data it goes on from what it learned instead of anew."""
+
+    def refit(self, dataset: Dataset) -> object:
+        """Learn from a dataset that holds the fitted one and more; the catalogue is the same. Returns itself."""
+
+
+@runtime_checkable
 class Fittable(Protocol):
     """A reranker or explainer that needs statistics of the data, such as how many users liked an item."""
 

@@ -14,7 +14,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import Cases, cases_after, last_event_cases
 from zhiyin.errors import SettingError
 from zhiyin.query import Query
-from zhiyin.stages import Fittable, RankingRows, Refreshing
+from zhiyin.stages import Fittable, RankingRows, Refitting, Refreshing
 
 if TYPE_CHECKING:
     from zhiyin.recommender import Recommender
@@ -48,7 +48,10 @@ def fit_recommender(
                 ranker.refresh(dataset)
     for name, retriever in recommender.retrievers.items():
         progress(f"fit {name}")
-        retriever.fit(dataset)
+        if recommender.rankers and isinstance(retriever, Refitting):
+            retriever.refit(dataset)
+        else:
+            retriever.fit(dataset)
     shelved = (part for shelf in recommender.shelves.values() for part in shelf.rerank or ())
     for part in (*recommender.rerankers, *shelved, *recommender.explainers):
         if isinstance(part, Fittable):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as tries
 from hypothesis import strategies as st
+from quick_settings import QUICK
 
 from zhiyin.errors import MissingExtra, NotFitted
 from zhiyin.item import Item
@@ -44,9 +45,9 @@ NEEDED = {"huggingface": {"model": "a/folder"}}
 
 
 def made(use):
-    """A part with its default settings, or a skip that says which library is absent."""
+    """A part with its default settings, or quick ones where it trains; a skip that says which library is absent."""
     try:
-        return class_of(use)(**NEEDED.get(use, {}))
+        return class_of(use)(**NEEDED.get(use, {}), **QUICK.get(use, {}))
     except MissingExtra as error:
         pytest.skip(str(error))
 

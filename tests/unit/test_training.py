@@ -34,6 +34,23 @@ class Memory(Scorer):
         return self.table[[query.profile.position for query in queries]]
 
 
+@part
+class Diary(Memory):
+    """Writes down how it was asked to learn, and from how much."""
+
+    pages: list[list[object]] = learned()
+
+    def fit(self, dataset: Dataset) -> "Diary":
+        super().fit(dataset)
+        self.pages = [["anew", len(dataset.interactions)]]
+        return self
+
+    def refit(self, dataset: Dataset) -> "Diary":
+        super().fit(dataset)
+        self.pages.append(["further", len(dataset.interactions)])
+        return self
+
+
 def walks(has_clock: bool) -> Dataset:
     """Sixty users who each walk six steps round a circle of thirty items, now and then skipping one."""
     chance = np.random.default_rng(1)
@@ -72,6 +89,23 @@ def test_it_would_dominate_if_the_parts_had_seen_the_answers(monkeypatch) -> Non
     monkeypatch.setattr(training, "held_out", leaking)
     memory, transition = weight_of_memory(walks(has_clock=True), "last")
     assert memory > transition
+
+
+def test_long_training_goes_on_with_what_the_ranker_was_not_shown() -> None:
+    data = walks(has_clock=True)
+    diary = Diary()
+    recommender = Recommender(retrieve={"diary": diary, "transition": Transition()}, rank=[Blend()])
+    recommender.fit(data, holdout="last")
+    past, _ = training.held_out(data, "last")
+    assert diary.pages == [["anew", len(past.interactions)], ["further", len(data.interactions)]]
+    recommender.fit(data, holdout="last")
+    assert diary.pages[0] == ["anew", len(past.interactions)], "a new fit forgets the last one"
+
+
+def test_without_a_ranker_there_is_one_fit() -> None:
+    diary = Diary()
+    Recommender(retrieve={"diary": diary}).fit(walks(has_clock=True))
+    assert [how for how, _ in diary.pages] == ["anew"]
 
 
 def test_no_answer_is_in_the_data_before_the_holdout() -> None:
