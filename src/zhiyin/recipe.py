@@ -18,7 +18,7 @@ from zhiyin.parts import class_of, stage_of
 from zhiyin.recommender import Recommender, Shelf
 from zhiyin.stages import Encoder
 
-TOP = ("name", "events", "encode", "retrieve", "filter", "rank", "rerank", "explain", "shelf")
+TOP = ("name", "requests", "events", "encode", "retrieve", "filter", "rank", "rerank", "explain", "shelf")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,7 @@ def read_recipe(text: str, where: str = "recipe") -> Recipe:
         shelves={name: reader.shelf(name, table) for name, table in document.get("shelf", {}).items()},
         encoders=encoders,
         per_source=per_source,
+        requests=reader.requests(document.get("requests", 8_000)),
     )
     return Recipe(document.get("name", where), recommender, document.get("events", {}), encoders, text)
 
@@ -95,6 +96,14 @@ class _Reader:
         pattern = re.compile(rf"^\s*(?:\[+.*\b{re.escape(key)}\b.*\]+|\"?{re.escape(key)}\"?\s*=)")
         numbers = [number for number, line in enumerate(self.lines, 1) if pattern.match(line)]
         return f", line {numbers[0]}" if numbers else ""
+
+    def requests(self, value: Any) -> int:
+        """How many requests rankers learn from."""
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise SettingError(
+                f"{self.where}{self.line_of('requests')}: requests = {value!r}: must be a whole number ≥ 1"
+            )
+        return value
 
     def check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...], table_name: str) -> None:
         """Refuse keys that are not allowed."""

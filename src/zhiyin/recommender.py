@@ -70,6 +70,7 @@ class Recommender:
     retrieve: retrievers, named by their short name or by the keys of a mapping. per_source: how many candidates each
     gives, by name (default 100). filter: what may be shown. rank: rankers; the last one fitted orders the list. rerank, explain: in
     order. shelves: by name; "for_you" is always there. encoders: by vector space, for wishes in words and new items.
+    requests: how many requests rankers learn from at most; more cost time and help where there are many users.
     """
 
     def __init__(
@@ -83,7 +84,9 @@ class Recommender:
         shelves: Mapping[str, Shelf] | None = None,
         encoders: Mapping[str, Encoder] | None = None,
         per_source: Mapping[str, int] | None = None,
+        requests: int = 8_000,
     ) -> None:
+        self.requests = requests
         self.retrievers = named(retrieve)
         self.filter = filter or Allowed()
         self.rankers = tuple(rank)

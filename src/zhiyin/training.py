@@ -19,9 +19,6 @@ from zhiyin.stages import Fittable, RankingRows, Refitting, Refreshing
 if TYPE_CHECKING:
     from zhiyin.recommender import Recommender
 
-MOST_REQUESTS = 8_000
-"""Requests a ranker learns from at most; more cost time and change little."""
-
 LAST_EVENTS = 2
 """Events at the end of every sequence that are questions to learn from, where there is no cut in time."""
 
@@ -98,7 +95,7 @@ def ranking_rows(
     shown: list[Candidates] = []
     labels: list[Floats] = []
     for cases in asked:
-        some = cases.sample(int(np.ceil(MOST_REQUESTS * len(cases) / max(total, 1))), seed=0)
+        some = cases.sample(int(np.ceil(recommender.requests * len(cases) / max(total, 1))), seed=0)
         for questions, targets in some.batches(batch):
             for query, found, right in zip(questions, recommender.candidates(questions), targets, strict=True):
                 label = labelled(found, right)

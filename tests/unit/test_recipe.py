@@ -13,6 +13,7 @@ from zhiyin.retrieval.transition import Transition
 
 GOOD = """
 name = "two"
+requests = 300
 [[retrieve]]
 use = "transition"
 decay = 0.5
@@ -33,6 +34,7 @@ def test_a_recipe_becomes_a_recommender() -> None:
     recipe = read_recipe(GOOD)
     made = recipe.recommender
     assert recipe.name == "two"
+    assert made.requests == 300
     assert list(made.retrievers) == ["transition", "recent"]
     assert isinstance(made.retrievers["transition"], Transition)
     assert made.retrievers["transition"].decay == 0.5
@@ -49,9 +51,9 @@ def test_a_recipe_becomes_a_recommender() -> None:
         (
             "decay = 0.5",
             "decai = 0.5",
-            r"line 5: unknown key 'decai' in \[retrieve: transition\].*Did you mean 'decay'",
+            r"line 6: unknown key 'decai' in \[retrieve: transition\].*Did you mean 'decay'",
         ),
-        ("decay = 0.5", "decay = 7", r"line 5: Transition\.decay = 7\.0: must be at most 1"),
+        ("decay = 0.5", "decay = 7", r"line 6: Transition\.decay = 7\.0: must be at most 1"),
         ('use = "transition"', 'use = "transitive"', r"no part is called 'transitive'"),
         ('use = "transition"', 'use = "allowed"', r"'allowed' belongs to \[filter\], not to \[retrieve\]"),
         ('use = "transition"', 'use = "os:system"', r"os:system is not a class"),
@@ -59,6 +61,7 @@ def test_a_recipe_becomes_a_recommender() -> None:
         ('name = "two"', 'nome = "two"', r"line 2: unknown key 'nome'.*Did you mean 'name'"),
         ('name = "recent"', 'name = "transition"', r"two sources are called 'transition'"),
         ('name = "recent"', 'name = "../../etc"', r"name = '\.\./\.\./etc': use letters"),
+        ("requests = 300", "requests = 0", r"line 3: requests = 0: must be a whole number"),
         ("n = 50", "n = 0", r"n = 0: must be a whole number of at least 1"),
         ('name = "two"', 'name = "two', r"not valid TOML"),
     ],

@@ -126,6 +126,17 @@ def test_short_sequences_keep_what_the_retrievers_need() -> None:
     assert kept == {"u": 2, "v": 2, "w": 1}
 
 
+def test_rankers_learn_from_no_more_requests_than_asked_for() -> None:
+    data = walks(has_clock=False)
+    past, asked = training.held_out(data, "last")
+    for most in (20, 60):
+        recommender = Recommender(retrieve=[Transition()], rank=[Blend()], requests=most)
+        recommender.retrievers["transition"].fit(past)
+        recommender.take_catalogue(past)
+        rows, valid = training.ranking_rows(recommender, asked)
+        assert most / 2 < len(rows) + len(valid) <= most + len(asked)
+
+
 def test_no_user_is_on_both_sides_of_the_early_stop() -> None:
     recommender = Recommender(retrieve=[Transition()], rank=[Blend()])
     data = walks(has_clock=False)
