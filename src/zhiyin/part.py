@@ -56,7 +56,7 @@ def part(cls: type[T]) -> type[T]:
 
     Raises SettingError at construction when a value is outside what its field allows.
     """
-    own_check: Callable[[Any], None] | None = cls.__dict__.get("__post_init__")
+    own_check: Callable[[Any], None] | None = getattr(cls, "__post_init__", None)  # its own, or that of its base part
 
     def __post_init__(self: Any) -> None:
         for field in settings_of(type(self)):
@@ -134,7 +134,15 @@ def default_of(field: dataclasses.Field[Any]) -> Any:
 
 
 def describe(cls: type) -> dict[str, str]:
-    """The text under each field of a part, by field name: the one place a setting is documented."""
+    """The text under each field of a part and of its base part, by field name: the one place a setting is documented."""
+    texts: dict[str, str] = {}
+    for one in reversed(cls.__mro__):
+        if "__dataclass_fields__" in one.__dict__:
+            texts |= _described(one)
+    return texts
+
+
+def _described(cls: type) -> dict[str, str]:
     tree = ast.parse(textwrap.dedent(inspect.getsource(cls))).body[0]
     assert isinstance(tree, ast.ClassDef)
     texts: dict[str, str] = {}
