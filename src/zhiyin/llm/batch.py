@@ -1,0 +1,54 @@
+"""Batch: many calls at once, each with its own context, in the order asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
+from itertools import islice
+from typing import TypeVar
+
+from zhiyin.errors import BudgetExceeded, ModelError
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+def complete_many(
+    asked: Sequence[Asked],
+    answer: Callable[[Asked], Answered],
+    workers: int = 4,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[tuple[Asked, Answered | ModelError]]:
+    """Each thing asked with its answer, or with the ModelError it met, as they come.
+
+    answer: calls the model for one thing; it sees the context it was started in (speaking_of). progress: told how many
+    are done, and of how many. When a budget is spent, what was not begun is given its error without being tried.
+    """
+    done = 0
+    spent: BudgetExceeded | None = None
+    rest = iter(asked)
+    waiting: dict[Future[Answered], Asked] = {}
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        while True:
+            # Few are begun ahead, so that a spent budget stops the rest.
+            for one in islice(rest, 2 * workers - len(waiting) if spent is None else 0):
+                waiting[pool.submit(copy_context().run, answer, one)] = one
+            if not waiting:
+                break
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                found = _outcome(future)
+                spent = found if isinstance(found, BudgetExceeded) else spent
+                done += 1
+                if progress:
+                    progress(done, len(asked))
+                yield waiting.pop(future), found
+    for one in rest:
+        yield one, spent or BudgetExceeded("budget: spent")
+
+
+def _outcome(future: Future[Answered]) -> Answered | ModelError:
+    try:
+        return future.result()
+    except ModelError as error:
+        return error
