@@ -21,6 +21,7 @@ import zhiyin
 from zhiyin.errors import DataError, MissingExtra, ModelError, SavedVersionError, SettingError, UnknownId, ZhiyinError
 from zhiyin.query import Query as Ask
 from zhiyin.serving import wire
+from zhiyin.serving.chat import make_chat
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.feedback import sentence
@@ -61,6 +62,7 @@ def create_app(engine: Engine) -> FastAPI:
     _say_failures(app)
     app.include_router(_operations(app, engine))
     app.include_router(make_routes(engine))
+    app.include_router(make_chat(engine))
     app.mount("/web", Assets(directory=WEB, check_dir=False), name="web")
     app.add_middleware(Gate, engine=engine, measurements=app.state.measurements)
     return app

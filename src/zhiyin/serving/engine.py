@@ -85,6 +85,7 @@ class Engine:
         self.people = people.People(store)
         self.impressions = Impressions(store.log.append)
         self.observe: Callable[[Trace], None] = lambda trace: None
+        self.on_forget: list[Callable[[str], None]] = []
         self._writer = Lock()
         self._served_before: list[str] = []
         self.live = self._opened(recipe, version)
@@ -268,6 +269,8 @@ class Engine:
             with live.lock.write():
                 live.disown(user_id)
             live.profiles.drop(user_id)
+            for forget in self.on_forget:
+                forget(user_id)
             return gone
 
     # -- versions ----------------------------------------------------------------------------------------------------
