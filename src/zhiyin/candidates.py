@@ -28,6 +28,10 @@ class Reason:
     events: tuple[str, ...] = ()
     sentence: str = ""
 
+    def said(self, sentence: str) -> Reason:
+        """The same reason in words."""
+        return Reason(self.kind, self.items, self.topic, self.number, self.share, self.source, self.events, sentence)
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import Bools, Doubles, Floats
+from zhiyin.arrays import Bools, Doubles, Floats, Longs
 from zhiyin.errors import DataError
 from zhiyin.vocabulary import Vocabulary
 
@@ -181,10 +181,14 @@ class Tags:
         self.positions = positions
 
     @cached_property
+    def counts(self) -> Longs:
+        """Items with the tag. [tags]"""
+        return np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
+
+    @cached_property
     def rarity(self) -> Doubles:
         """log(items / items with the tag): how much a shared tag says. [tags]"""
-        counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
-        return np.asarray(np.log((self.matrix.shape[0] + 1) / (counts + 0.5)), np.float64)
+        return np.asarray(np.log((self.matrix.shape[0] + 1) / (self.counts + 0.5)), np.float64)
 
     def of(self, position: int) -> tuple[tuple[str, str], ...]:
         """The tags of one item."""

@@ -51,6 +51,9 @@ PARTS: dict[str, dict[str, str]] = {
     },
 }
 
+SHORT = {where: short for table in PARTS.values() for short, where in table.items()}
+"""The same the other way round."""
+
 
 def class_of(use: str) -> type:
     """The class of a short name or of "package.module:Class". Raises SettingError, naming what there is."""
@@ -73,7 +76,7 @@ def class_of(use: str) -> type:
 def name_of(cls: type) -> str:
     """The short name of a class, or "package.module:Class" for an outsider's."""
     where = f"{cls.__module__}:{cls.__qualname__}"
-    return next((short for table in PARTS.values() for short, known in table.items() if known == where), where)
+    return SHORT.get(where, where)
 
 
 def stage_of(use: str) -> str | None:

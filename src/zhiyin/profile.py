@@ -57,6 +57,12 @@ class History:
         """Liked items, newest first, repeats kept."""
         return np.ascontiguousarray(self.liked.items[::-1])
 
+    @cached_property
+    def newer(self) -> Ints:
+        """How many liked events are newer than each liked one; -1 for events that are not liked. [events]"""
+        liked = self.weights > 0
+        return np.where(liked, np.cumsum(liked[::-1])[::-1] - 1, -1).astype(np.int32)
+
     def where(self, mask: Bools) -> History:
         """The events for which the mask is true, in order."""
         events = tuple(one for one, keep in zip(self.events, mask, strict=True) if keep) if self.events else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from zhiyin.retrieval.merge import merge
 from zhiyin.stages import (
     Answering,
     Attributing,
-    Contributing,
     Encoder,
     Explainer,
     Extendable,
@@ -29,6 +29,7 @@ from zhiyin.stages import (
     Reranker,
     Retriever,
     asked_once,
+    contributing,
 )
 from zhiyin.trace import Trace
 from zhiyin.vocabulary import Vocabulary
@@ -200,10 +201,14 @@ class Recommender:
         parts: dict[str, Answering] = {}
         found: dict[str, Sequence[Candidates]] = {}
         more = [False] * len(queries)
+        # Retrievers do not filter what was seen, so they are asked for that much more.
+        seen = [
+            len(set(query.profile.history.items.tolist())) if self.filter.seen == "hide" else 0 for query in queries
+        ]
         for name in names:
             with traces[0].step("retrieve", name) as step:
                 part = parts[name] = asked_once(self.retrievers[name], queries, len(self.items))
-                asked = [self._asked(query, self.per_source[name] * widen) for query in queries]
+                asked = [min(self.per_source[name] * widen + one, max(len(self.items), 1)) for one in seen]
                 # One call for the whole batch, then each query keeps what it would have got alone.
                 listed = [one.first(own) for one, own in zip(part.retrieve(queries, max(asked)), asked, strict=True)]
                 found[name] = listed
@@ -221,11 +226,6 @@ class Recommender:
             chosen = self._select("filter", self.filter, query, one, trace, len(one))
             kept.append(chosen.take(np.argsort(-chosen.scores, kind="stable").astype(np.int32)))
         return kept, more
-
-    def _asked(self, query: Query, wanted: int) -> int:
-        """How many to ask a source for: retrievers do not filter what was seen, so that much more."""
-        seen = len(np.unique(query.profile.history.items)) if self.filter.seen == "hide" else 0
-        return min(wanted + seen, max(len(self.items), 1))
 
     def ranked(
         self, queries: Sequence[Query], candidates: Sequence[Candidates], traces: Sequence[Trace]
@@ -275,13 +275,15 @@ class Recommender:
 
     def _with_evidence(self, query: Query, candidates: Candidates) -> Candidates:
         """What carried the scores: the sources' shares in the ranker, and the history's shares in the sources."""
-        contributions = {
-            name: part.contributions(query, candidates.items)
-            for name in candidates.sources
-            if isinstance(part := self.retrievers[name], Contributing)
-        }
         ranker = self.rankers[-1] if self.rankers and candidates.predictions is not None else None
         shares = ranker.source_shares(query, candidates, self.items) if isinstance(ranker, Attributing) else None
+        # A source that carried nothing need not be asked how.
+        heard = [True] * len(candidates.sources) if shares is None else (shares > 0).any(0).tolist()
+        contributions = {
+            name: part.contributions(query, candidates.items)
+            for name, part in ((name, self.retrievers[name]) for name in compress(candidates.sources, heard))
+            if contributing(part)
+        }
         return replace(candidates, contributions=contributions, shares=shares)
 
     # -- asking --------------------------------------------------------------------------------------------------

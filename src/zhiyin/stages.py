@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -68,6 +68,22 @@ class Contributing(Protocol):
         """[items, events of query.profile.history]; 0 where an event carried nothing. Sums to (about) the score."""
 
 
+def contributing(part: object) -> TypeGuard[Contributing]:
+    """Whether a part is Contributing."""
+    return _offers(type(part), Contributing)
+
+
+_OFFERED: dict[tuple[type, type], bool] = {}
+
+
+def _offers(kind: type, protocol: type) -> bool:
+    # Asked several times in every request, and Python looks up each method of a protocol anew.
+    known = _OFFERED.get((kind, protocol))
+    if known is None:
+        known = _OFFERED[kind, protocol] = issubclass(kind, protocol)
+    return known
+
+
 class Scorer(ABC):
     """A retriever that gives every item of the fitted catalogue a score at once: the one base class retrievers may have."""
 
@@ -118,12 +134,27 @@ class Scored:
         return [picked(row, wanted) for row, wanted in zip(self.rows, items, strict=True)]
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """A retriever that works something out for a batch that both retrieving and scoring need."""
+
+    def prepared(self, queries: Sequence[Query]) -> Answering:
+        """The answers to these queries; the same as the part itself gives."""
+
+
+def preparing(part: object) -> TypeGuard[Preparing]:
+    """Whether a part is Preparing."""
+    return _offers(type(part), Preparing)
+
+
 MOST_KEPT = 4_000_000
 """Scores kept between retrieving and merging at most; a large batch is scored again rather than held in memory."""
 
 
 def asked_once(part: Retriever, queries: Sequence[Query], items: int) -> Answering:
     """The part itself, or what it scored, so that a scorer need not score a request twice. items: in the catalogue."""
+    if preparing(part) and len(queries) * items <= MOST_KEPT:
+        return part.prepared(queries)
     plain = type(part).retrieve is Scorer.retrieve and type(part).score is Scorer.score
     if plain and len(queries) * items <= MOST_KEPT:
         assert isinstance(part, Scorer)

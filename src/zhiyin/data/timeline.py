@@ -49,8 +49,11 @@ class Timeline:
         """(events of each item before now, index of the last of them in moments; -1 for none). Both [items]."""
         inside = items < len(self.starts) - 1
         asked = np.where(inside, items, 0).astype(np.int64)
-        rank = np.searchsorted(self.times, now, side="left")
-        found = np.searchsorted(self.keys, asked * (len(self.times) + 1) + rank, side="left")
+        rank = int(np.searchsorted(self.times, now, side="left"))
+        if rank == len(self.times):  # every event is earlier, as for any live request: nothing to search for
+            found = self.starts[asked + 1]
+        else:
+            found = np.searchsorted(self.keys, asked * (len(self.times) + 1) + rank, side="left")
         counts = np.where(inside, found - self.starts[asked], 0).astype(np.int64)
         return counts, np.where(counts > 0, found - 1, -1).astype(np.int64)
 

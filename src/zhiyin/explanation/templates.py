@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.event import CODES
@@ -37,20 +36,25 @@ class Templates:
 
     def explain(self, query: Query, candidates: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
         """See Explainer. Needs the reasons of an explainer before it; without them it has nothing to say."""
+        done = Done(query, items)
         return tuple(
-            tuple(replace(one, sentence=self.sentence(one, query, items, alone=len(reasons) == 1)) for one in reasons)
+            tuple(one.said(self.sentence(one, query, items, len(reasons) == 1, done)) for one in reasons)
             for reasons in candidates.reasons
         ) or ((),) * len(candidates)
 
-    def sentence(self, reason: Reason, query: Query, items: Items, alone: bool = True) -> str:
-        """One reason in words, without a full stop; empty when there is nothing to say. alone: it is the only one."""
+    def sentence(self, reason: Reason, query: Query, items: Items, alone: bool = True, done: Done | None = None) -> str:
+        """One reason in words, without a full stop; empty when there is nothing to say.
+
+        alone: it is the item's only one. done: of the query, where many reasons are said.
+        """
+        done = done or Done(query, items)
         chinese = query.language.casefold().startswith("zh")
         titles = [title(items, one) for one in reason.items]
         if reason.kind in ("history", "seeds", "text") and titles:
-            verb = _verb(reason, query, items)
+            verb = done.verb(reason)
             return _of_history_zh(reason, titles, verb) if chinese else _of_history_en(reason, titles, verb)
         if reason.kind == "attribute" and reason.topic:
-            return self._of_attribute(reason, query, items, chinese)
+            return self._of_attribute(reason, done.verb(reason), items, chinese)
         if reason.kind == "popular" and reason.number:
             count = f"{int(reason.number):,}"
             return f"{count} 人选过" if chinese else f"Chosen by {count} {'person' if reason.number == 1 else 'people'}"
@@ -62,11 +66,10 @@ class Templates:
         plain = PLAIN.get(reason.kind)
         return plain[chinese] if plain else ""
 
-    def _of_attribute(self, reason: Reason, query: Query, items: Items, chinese: bool) -> str:
+    def _of_attribute(self, reason: Reason, verb: tuple[str, str], items: Items, chinese: bool) -> str:
         assert reason.topic is not None
         name, value = reason.topic[0], shortened(reason.topic[1])
         count = int(reason.number or len(reason.items))
-        verb = _verb(reason, query, items)
         label = (
             self.labels.get(f"{'zh' if chinese else 'en'}.{name}") or self.labels.get(name) or name.replace("_", " ")
         )
@@ -102,7 +105,9 @@ def title(items: Items, item_id: str) -> str:
 
 def shortened(text: str) -> str:
     """A text of others in one line, printable, and not longer than LONGEST."""
-    line = "".join(sign if sign.isprintable() else " " for sign in text[: 8 * LONGEST])
+    line = text[: 8 * LONGEST]
+    if not line.isprintable():
+        line = "".join(sign if sign.isprintable() else " " for sign in line)
     line = " ".join(line.split())
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
@@ -127,18 +132,27 @@ def _of_history_zh(reason: Reason, titles: list[str], verb: tuple[str, str]) -> 
     return f"{start}：选过的人{'接着常选这个' if reason.source in NEXT else '往往也选这个'}"
 
 
-def _verb(reason: Reason, query: Query, items: Items) -> tuple[str, str]:
-    """The strongest word that is true of every cited item, from the kinds of its liked events."""
-    history = query.profile.history.liked
-    cited = items.vocabulary.positions(reason.items)
-    if reason.kind == "attribute" and (reason.number or 0) > len(cited):
-        kinds = [
-            {code} for code in set(history.kinds.tolist())
-        ]  # more are counted than cited: true of all, or not said
-    else:
-        kinds = [set(history.kinds[history.items == one].tolist()) for one in cited]
-    for wanted, english, chinese in VERBS.values():
-        codes = {CODES[kind] for kind in wanted}
-        if not wanted or (kinds and all(codes & one for one in kinds)):
-            return english, chinese
-    raise AssertionError("the last verb holds for every event")
+class Done:
+    """What a person did with the liked items of their history."""
+
+    def __init__(self, query: Query, items: Items) -> None:
+        history = query.profile.history.liked
+        self._positions = items.vocabulary
+        self._kinds: dict[int, set[int]] = {}
+        for item, kind in zip(history.items.tolist(), history.kinds.tolist(), strict=True):
+            self._kinds.setdefault(item, set()).add(kind)
+        self._all = set(history.kinds.tolist())
+
+    def verb(self, reason: Reason) -> tuple[str, str]:
+        """The strongest word that is true of every cited item, in English and Chinese."""
+        if reason.kind == "attribute" and (reason.number or 0) > len(reason.items):
+            kinds = [{code} for code in self._all]  # more are counted than cited: true of all, or not said
+        else:
+            kinds = [self._kinds.get(self._positions.get(one), set()) for one in reason.items]
+        for codes, english, chinese in CODED:
+            if not codes or (kinds and all(codes & one for one in kinds)):
+                return english, chinese
+        raise AssertionError("the last verb holds for every event")
+
+
+CODED = tuple(({CODES[kind] for kind in kinds}, english, chinese) for kinds, english, chinese in VERBS.values())

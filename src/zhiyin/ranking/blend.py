@@ -12,7 +12,6 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.ranking.features import ratios
 from zhiyin.stages import RankingRows
 
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
@@ -99,10 +98,14 @@ def in_order_of(asked: Sequence[str], known: Sequence[str], shares: Array) -> Fl
 def source_ratios(candidates: Candidates, sources: Sequence[str]) -> Floats:
     """Each source's scores divided by the row's best; 0 where it gave none. [candidates, sources]"""
     result = np.zeros((len(candidates), len(sources)), np.float32)
-    for column, source in enumerate(sources):
-        if candidates.source_scores is not None and source in candidates.sources:
-            scores = candidates.source_scores[:, candidates.sources.index(source)]
-            result[:, column] = np.nan_to_num(ratios(scores), nan=0.0)
+    if candidates.source_scores is None or not len(candidates):
+        return result
+    columns = {source: column for column, source in enumerate(candidates.sources)}
+    known = [column for column, source in enumerate(sources) if source in columns]
+    scores = candidates.source_scores[:, [columns[sources[column]] for column in known]]
+    silent = ~np.isfinite(scores)
+    best = np.where(silent, 0, scores).max(0)
+    result[:, known] = np.where(silent | (best <= 0), 0, scores) / np.where(best > 0, best, 1)
     return result
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zhiyin.arrays import Floats, Ints, unit_rows
+from zhiyin.arrays import Floats, Ints, row_entries
 from zhiyin.item import Items
 
 
@@ -16,11 +16,14 @@ def rows_for(items: Items, found: Ints, space: str) -> Floats:
     """
     if space != "tags" and space in items.vectors:
         return items.vectors[space][found]
-    tagged = items.tags.matrix[found]
-    used, columns = np.unique(tagged.indices, return_inverse=True)
-    dense = np.zeros((len(found), len(used)), np.float32)
-    dense[np.repeat(np.arange(len(found)), np.diff(tagged.indptr)), columns] = 1.0
-    return unit_rows(dense * np.log1p(len(found) / np.maximum(dense.sum(0), 1)))
+    matrix = items.tags.matrix
+    places, owners = row_entries(matrix.indptr, found)
+    used, columns = np.unique(matrix.indices[places], return_inverse=True)
+    values = np.log1p(len(found) / np.maximum(np.bincount(columns, minlength=len(used)), 1))[columns]
+    lengths = np.sqrt(np.bincount(owners, values**2, minlength=len(found)))
+    rows = np.zeros((len(found), len(used)), np.float32)
+    rows[owners, columns] = values / np.maximum(lengths, 1e-12)[owners]
+    return rows
 
 
 def relevance(scores: Floats) -> Floats:

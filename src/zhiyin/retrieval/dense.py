@@ -16,6 +16,7 @@ from zhiyin.ports import VectorIndex
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed
 from zhiyin.retrieval.likeness import event_weights, profile_vector, with_rows
+from zhiyin.stages import Answering, Scored
 from zhiyin.stores.faiss_index import ExactIndex, HnswIndex
 
 
@@ -88,8 +89,25 @@ class Dense:
 
     def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]:
         """See Retriever."""
-        need_fitted(self)
+        answers = self.prepared(queries)
+        if answers is not self:
+            return answers.retrieve(queries, n)
         return [self._retrieved(query, n) for query in queries]
+
+    def prepared(self, queries: Sequence[Query]) -> Answering:
+        """See Preparing: where every vector is compared anyway, all the cosines at once."""
+        need_fitted(self)
+        index = self._searched()
+        if not isinstance(index, ExactIndex):
+            return self
+        rows = np.full((len(queries), len(self.vectors)), NEVER, np.float32)
+        for row, query in enumerate(queries):
+            asked, weights = self._asked(query)
+            if len(asked) == 1:
+                rows[row] = (self.vectors @ asked[0]) * weights[0]
+            elif len(asked):
+                rows[row] = ((self.vectors @ asked.T) * weights).max(1)
+        return Scored(np.where(index.present, rows, NEVER))
 
     def _retrieved(self, query: Query, n: int) -> Candidates:
         asked, weights = self._asked(query)
@@ -108,7 +126,9 @@ class Dense:
 
     def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]:
         """See Retriever."""
-        need_fitted(self)
+        answers = self.prepared(queries)
+        if answers is not self:
+            return answers.score(queries, items)
         return [
             self._cosines(wanted, *self._asked(query), missing=np.nan)
             for query, wanted in zip(queries, items, strict=True)

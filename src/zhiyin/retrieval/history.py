@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import Array, Doubles, Floats, Ints
+from zhiyin.arrays import Array, Doubles, Floats, Ints, row_entries
 from zhiyin.profile import History
 from zhiyin.query import Query
+
+SMALL = 2048
+"""Items up to which a table is read as a full matrix: 16 MB."""
 
 
 def decayed(history: History, decay: float) -> Floats:
     """decay^h for the h-th newest liked event, 0 for events that are not liked. [events], in the history's order."""
-    liked = history.weights > 0
-    newer = np.cumsum(liked[::-1])[::-1] - 1
-    return np.where(liked, decay ** np.maximum(newer, 0), 0).astype(np.float32)
+    newer = history.newer
+    return np.where(newer >= 0, decay ** np.maximum(newer, 0), 0).astype(np.float32)
 
 
 def known_events(query: Query, size: int, decay: float) -> tuple[Ints, Floats]:
@@ -28,31 +30,49 @@ def known_events(query: Query, size: int, decay: float) -> tuple[Ints, Floats]:
 
 def follow(table: sparse.csr_matrix, rows: Array, weights: Array) -> Doubles:
     """Σ weights[h] · table[rows[h], ·], without the overhead a sparse product has on one short history. [columns]"""
-    starts = table.indptr[rows].astype(np.int64)
-    counts = table.indptr[np.asarray(rows) + 1] - starts
-    total = int(counts.sum())
-    if not total:
-        return np.zeros(table.shape[1])
-    at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(total)
-    values = table.data[at] * np.repeat(weights, counts)
-    return np.asarray(np.bincount(table.indices[at], values, minlength=table.shape[1]), np.float64)
+    places, owners = row_entries(table.indptr, rows)
+    values = table.data[places] * np.asarray(weights)[owners]
+    return np.asarray(np.bincount(table.indices[places], values, minlength=table.shape[1]), np.float64)
 
 
-def followed(table: sparse.csr_matrix, queries: Sequence[Query], decay: float) -> Floats:
-    """Every query's history followed through an item-to-item table; a query alone gets the same numbers. [queries, items]"""
-    rows = np.empty((len(queries), table.shape[1]), np.float32)
-    for row, query in enumerate(queries):
-        rows[row] = follow(table, *known_events(query, table.shape[0], decay))
-    return rows
+class Followed:
+    """An item-to-item table as requests read it: a full matrix where that is small, else its rows.
 
+    table: csr float32 [items, items]; what a part learned. A request waits for this, and in a small catalogue nearly
+    every pair has been met, so that a sparse row is only a slower full one.
+    """
 
-def contributions_from_rows(table: sparse.csr_matrix, query: Query, items: Ints, weights: Floats) -> Floats:
-    """weights[h] · table[history[h], item] for every item and event. [items, events]"""
-    history = query.profile.history.items
-    size = table.shape[0]
-    result = np.zeros((len(items), len(history)), np.float32)
-    events, known = np.flatnonzero((weights > 0) & (history < size)), np.flatnonzero(items < size)
-    if len(events) and len(known):
-        block = table[history[events]][:, items[known]].toarray()
-        result[np.ix_(known, events)] = (block * weights[events][:, None]).T
-    return result
+    def __init__(self, table: sparse.csr_matrix) -> None:
+        self.table = table
+        self._full: Floats | None = table.toarray() if table.shape[0] <= SMALL else None
+
+    def scores(self, queries: Sequence[Query], decay: float) -> Floats:
+        """Every query's history followed through the table; a query alone gets the same numbers. [queries, items]"""
+        rows = np.empty((len(queries), self.table.shape[1]), np.float32)
+        for row, query in enumerate(queries):
+            items, weights = known_events(query, self.table.shape[0], decay)
+            rows[row] = follow(self.table, items, weights) if self._full is None else weights @ self._full[items]
+        return rows
+
+    def contributions(self, query: Query, items: Ints, weights: Floats) -> Floats:
+        """weights[h] · table[history[h], item] for every item and event. [items, events]"""
+        history = query.profile.history.items
+        size = self.table.shape[0]
+        result = np.zeros((len(items), len(history)), np.float32)
+        events, known = np.flatnonzero((weights > 0) & (history < size)), np.flatnonzero(items < size)
+        if len(events) and len(known):
+            block = self._block(history[events], items[known])
+            result[np.ix_(known, events)] = (block * weights[events][:, None]).T
+        return result
+
+    def _block(self, rows: Ints, columns: Ints) -> Floats:
+        """table[rows][:, columns] as a full matrix; the columns are distinct."""
+        if self._full is not None:
+            return self._full[np.ix_(rows, columns)]
+        places, owners = row_entries(self.table.indptr, rows)
+        column_of = np.full(self.table.shape[1], -1, np.int32)
+        column_of[columns] = np.arange(len(columns))
+        found = column_of[self.table.indices[places]]
+        block = np.zeros((len(rows), len(columns)), np.float32)
+        block[owners[found >= 0], found[found >= 0]] = self.table.data[places[found >= 0]]
+        return block

@@ -11,7 +11,7 @@ from zhiyin.arrays import NEVER, Floats, Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.retrieval.history import contributions_from_rows, decayed, followed
+from zhiyin.retrieval.history import Followed, decayed
 from zhiyin.stages import Scorer
 
 BLOCK = 2048
@@ -34,6 +34,9 @@ class ItemKNN(Scorer):
     """How many of each item's nearest items are kept; 0 keeps all. A large catalogue needs a limit (500) for memory."""
 
     table: sparse.csr_matrix = learned()
+
+    def __post_init__(self) -> None:
+        self._reader: Followed | None = None
 
     def fit(self, dataset: Dataset) -> ItemKNN:
         """See Retriever."""
@@ -61,12 +64,18 @@ class ItemKNN(Scorer):
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""
         need_fitted(self)
-        rows = followed(self.table, queries, self.decay)
+        rows = self._followed().scores(queries, self.decay)
         return np.where(rows > 0, rows, NEVER).astype(np.float32)
 
     def contributions(self, query: Query, items: Ints) -> Floats:
         """See Contributing."""
-        return contributions_from_rows(self.table, query, items, decayed(query.profile.history, self.decay))
+        return self._followed().contributions(query, items, decayed(query.profile.history, self.decay))
+
+    def _followed(self) -> Followed:
+        """The table as requests read it, made on first use after a fit or a load."""
+        if self._reader is None or self._reader.table is not self.table:
+            self._reader = Followed(self.table)
+        return self._reader
 
 
 def nearest(table: sparse.csr_matrix, count: int) -> sparse.csr_matrix:

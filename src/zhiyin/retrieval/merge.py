@@ -30,7 +30,7 @@ def merge(
         scores = {name: retrievers[name].score(queries, unions) for name in names}
     merged = []
     for row, union in enumerate(unions):
-        ranks = np.stack([_ranks(union, found[name][row].items) for name in names], 1)
+        ranks = _ranks(union, [found[name][row].items for name in names])
         columns = np.stack([scores[name][row] for name in names], 1)
         merged.append(Candidates(union, reciprocal_rank_fusion(ranks), names, columns, ranks))
     return merged
@@ -46,7 +46,11 @@ def _union(lists: Sequence[Ints]) -> Ints:
     return np.unique(np.concatenate(lists)).astype(np.int32) if lists else np.empty(0, np.int32)
 
 
-def _ranks(union: Ints, listed: Ints) -> Ints:
-    ranks = np.zeros(len(union), np.int32)
-    ranks[np.searchsorted(union, listed)] = np.arange(1, len(listed) + 1)
+def _ranks(union: Ints, lists: Sequence[Ints]) -> Ints:
+    """Each list's ranks from 1 as a column, 0 for what it does not hold. [union, lists]"""
+    ranks = np.zeros((len(union), len(lists)), np.int32)
+    place = np.empty(int(union[-1]) + 1 if len(union) else 0, np.int32)
+    place[union] = np.arange(len(union))
+    for column, listed in enumerate(lists):
+        ranks[place[listed], column] = np.arange(1, len(listed) + 1)
     return ranks
