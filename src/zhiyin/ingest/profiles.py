@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import Doubles, Floats, Ints
+from zhiyin.arrays import Doubles, Ints
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import CODES, Event
-from zhiyin.item import Items, Tags
+from zhiyin.item import Items
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import History, Interest, Profile
+from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
+from zhiyin.understanding.topics import HALF_LIFE, strengths
 from zhiyin.vocabulary import Vocabulary
 
-HALF_LIFE = 180.0
-"""Days after which an event counts half in an interest."""
+ASKED = "asked for"
+"""The reason of an interest that the user asked for."""
 
 MOST = 20
 """Interests and dislikes kept at most."""
 
 EVIDENCE = 10
 """Events cited for an interest at most, the newest."""
-
-DAY = 86_400.0
 
 
 def live_profile(
@@ -40,7 +39,8 @@ def live_profile(
     """A user as known from events and from what is stored of them.
 
     The history equals Dataset.history for the same events and weights. Interests and dislikes are inferred from it, then
-    the user's own edits are applied: refusals are never interests, wishes always are. Events of items that are not in
+    what the user registered with and what only goes with these topics is added (first_interests, latent_interests). The
+    user's own edits come last: refusals are never interests, wishes always are. Events of items that are not in
     the catalogue are left out. half_life: in days.
     """
     history = history_of(events, items, weights)
@@ -48,8 +48,11 @@ def live_profile(
     stored = stored or StoredProfile(user_id)
     friends = users.positions(stored.friends)
     wishes, refusals = dict.fromkeys(stored.wishes), frozenset(stored.refusals)
-    asked = tuple(Interest(topic, 1.0, reason="asked for") for topic in wishes if topic not in refusals)
-    inferred = (*interests, *_unknown(stored.interests, interests))
+    asked = tuple(Interest(topic, 1.0, reason=ASKED) for topic in wishes if topic not in refusals)
+    dislikes = (*dislikes, *_unknown((*first_dislikes(stored.attributes, items), *stored.dislikes), dislikes))
+    inferred = (*interests, *_unknown((*first_interests(stored.attributes, items), *stored.interests), interests))
+    known = frozenset(one.topic for one in (*inferred, *dislikes)) | refusals | frozenset(wishes) | _met(history, items)
+    inferred = (*inferred, *_unknown(latent_interests(inferred, items, known), inferred))
     return Profile(
         user_id,
         users.get(user_id),
@@ -57,7 +60,7 @@ def live_profile(
         stored.attributes,
         np.sort(friends[friends >= 0]),
         asked + tuple(one for one in inferred if one.topic not in refusals and one.topic not in wishes),
-        tuple(one for one in (*dislikes, *_unknown(stored.dislikes, dislikes)) if one.topic not in wishes),
+        tuple(one for one in dislikes if one.topic not in wishes),
         stored.refusals,
         stored.summary,
         stored.version,
@@ -90,11 +93,7 @@ def interests_of(
     """
     if not len(history):
         return (), ()
-    tags = items.tags
-    ages = (history.times.max() - history.times) / (half_life * DAY)
-    decayed = history.weights * np.exp2(-ages)
-    rows = tags.matrix[history.items]
-    strength = (rows.T @ decayed) * _rarity(tags)
+    strength, rows = strengths(history, items, half_life)
     return tuple(_interests(history, items, rows, strength, 1)), tuple(_interests(history, items, rows, -strength, -1))
 
 
@@ -124,16 +123,9 @@ def _evidence(history: History, items: Items, events: Ints) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items[int(history.items[row])].item_id for row in events))
 
 
-_rarities: WeakKeyDictionary[Tags, Floats] = WeakKeyDictionary()
-
-
-def _rarity(tags: Tags) -> Floats:
-    """log(items / items with the tag), 0 for a tag of one item only, which is no topic. Kept per table of tags."""
-    if tags not in _rarities:
-        having = tags.matrix.getnnz(axis=0)
-        rarity = np.log((tags.matrix.shape[0] + 1) / np.maximum(having, 1))
-        _rarities[tags] = np.where(having > 1, rarity, 0).astype(np.float32)
-    return _rarities[tags]
+def _met(history: History, items: Items) -> frozenset[tuple[str, str]]:
+    """Every topic of the items of a history."""
+    return frozenset(items.tags.names[at] for at in np.unique(items.tags.matrix[history.items].indices))
 
 
 def _unknown(kept: Sequence[Interest], inferred: Sequence[Interest]) -> list[Interest]:

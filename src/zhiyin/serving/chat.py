@@ -173,7 +173,7 @@ class EngineTools:
 
     def profile(self) -> str:
         """See Tools."""
-        return str(self._known("summary") or "")
+        return str(self.engine.profile(self.user_id)["summaries"][self.language]) if self.user_id else ""
 
     def available(self) -> Bools:
         """See Tools."""

@@ -14,6 +14,9 @@ from zhiyin.ports import Store, StoredProfile
 from zhiyin.profile import Interest, Profile
 from zhiyin.serving.answers import event_json
 from zhiyin.serving.failures import Refused
+from zhiyin.understanding.extract import active_hours
+from zhiyin.understanding.saying import Voice
+from zhiyin.understanding.summary import summary
 
 Topics = Iterable[tuple[str, str]]
 
@@ -88,12 +91,18 @@ def profile_json(profile: Profile, stored: StoredProfile | None, items: Items, s
     ]
     cited: set[str] = {item for one in (*interests, *dislikes) for item in one["evidence"]}
     cited |= {str(one["item_id"]) for one in recent}
+    hours = active_hours(history)
+    written = {language: summary(profile, Voice(language == "zh"), hours) for language in ("en", "zh")}
     return {
         "user_id": profile.user_id,
         "version": stored.version if stored else 0,
         "events": len(history),
         "attributes": dict(profile.attributes),
-        "summary": profile.summary,
+        "summary": profile.summary or written["en"],
+        "summaries": {language: profile.summary or text for language, text in written.items()},
+        "active_hours": {"start": hours.start, "end": hours.end, "share": hours.share, "events": list(hours.events)}
+        if hours
+        else None,
         "interests": interests,
         "dislikes": dislikes,
         "refusals": [list(one) for one in profile.refusals],

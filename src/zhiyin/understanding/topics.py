@@ -1,0 +1,48 @@
+"""Topics: how strongly a history speaks for each attribute value of the catalogue. Counters that fade, new at every event."""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from scipy import sparse
+
+from zhiyin.arrays import Doubles, Floats
+from zhiyin.item import Items, Tags
+from zhiyin.profile import History
+
+HALF_LIFE = 180.0
+"""Days after which an event counts half in an interest."""
+
+DAY = 86_400.0
+
+
+def faded(history: History, half_life: float = HALF_LIFE) -> Doubles:
+    """The signed weights of the events, each halved per half life (days) of age before the newest event. [events]"""
+    if not len(history):
+        return np.empty(0, np.float64)
+    ages = (history.times.max() - history.times) / (half_life * DAY)
+    return np.asarray(history.weights * np.exp2(-ages), np.float64)
+
+
+def strengths(history: History, items: Items, half_life: float = HALF_LIFE) -> tuple[Doubles, sparse.csr_matrix]:
+    """How strongly a history speaks for every topic, negative against it; and the topics of its events.
+
+    The faded weights of the events whose items have a topic, times the topic's rarity in the catalogue: what every item
+    has says nothing. Returns [topics] and csr [events, topics].
+    """
+    tags = items.tags
+    rows = tags.matrix[history.items]
+    return np.asarray((rows.T @ faded(history, half_life)) * rarity(tags), np.float64), rows
+
+
+def rarity(tags: Tags) -> Floats:
+    """log(items / items with the topic), 0 for a topic of one item only, which is none. Kept per table of tags. [topics]"""
+    if tags not in _rarities:
+        having = tags.matrix.getnnz(axis=0)
+        found = np.log((tags.matrix.shape[0] + 1) / np.maximum(having, 1))
+        _rarities[tags] = np.where(having > 1, found, 0).astype(np.float32)
+    return _rarities[tags]
+
+
+_rarities: WeakKeyDictionary[Tags, Floats] = WeakKeyDictionary()
