@@ -5,6 +5,7 @@ import { currentLanguage, firstLanguage, setLanguage, t } from "./i18n.js";
 import { drawFinder } from "./search.js";
 import { drawFilters } from "./filters.js";
 import { drawTrace } from "./drawer.js";
+import { drawChat } from "./chat.js";
 import { openPeople } from "./people.js";
 import { shelfTitle } from "./shelves.js";
 import { loadAll, on, setPicker, sitDown, startGuest } from "./actions.js";
@@ -38,6 +39,7 @@ function drawFrame() {
   drawFinder(byId("finder"), on);
   if (!byId("filters")) byId("main").insertBefore(h("div", { id: "filters" }), byId("shelves"));
   drawFilters(byId("filters"), on);
+  drawChat(byId("conversation"), on);
   put(byId("foot"), h("p", {}, t("foot")));
 }
 

@@ -1,7 +1,7 @@
 // What the system hears in a person: topics with their weight and the items behind them, and the person's last word on it.
 
 import { h, icon, put, s } from "./dom.js";
-import { attributeName, number, t } from "./i18n.js";
+import { attributeName, currentLanguage, number, t } from "./i18n.js";
 import { state } from "./state.js";
 
 const SHOWN = 8;
@@ -76,6 +76,8 @@ function recent(on) {
       h("button", { type: "button", class: "link", onclick: () => on.openId(event.item_id) }, event.title || event.item_id)))));
 }
 
+const summaryOf = (profile) => profile.summaries?.[currentLanguage()] || profile.summary;
+
 /** Draw the profile. on: { edit(patch), addTopic(text), openId(id) }. */
 export function drawProfile(root, on) {
   const profile = state.profile;
@@ -87,7 +89,7 @@ export function drawProfile(root, on) {
   const topics = profile.interests ?? [];
   return put(root,
     h("div", { class: "side-head" }, title, count ? h("p", { class: "note" }, count === 1 ? t("profile_events_one") : t("profile_events", { n: number(count) })) : null),
-    profile.summary ? h("p", { class: "summary" }, profile.summary) : null,
+    summaryOf(profile) ? h("p", { class: "summary" }, summaryOf(profile)) : null,
     topics.length ? h("ul", { class: "topics", aria: { label: t("topics") } }, topics.slice(0, SHOWN).map((one, place) => topic(one, place, on)))
       : h("p", { class: "quiet" }, t("profile_guest")),
     topics.length ? null : starters(on),

@@ -28,4 +28,7 @@ export default {
   error_down: "The server does not answer. We keep trying.", error_retry: "Try now", error_back: "Back in touch.", error_user: "We do not know “{id}”.", error_user_pick: "Choose someone else", error_list: "This list could not be loaded.", error_event: "That did not reach the server, so it was taken back.", error_other: "That did not work: {detail}",
   foot: "知音 zhīyīn: the one who understands your music. Item labels are drawn from their attributes.", api: "API",
   attr_type: "Type", attr_body: "Body", attr_acidity: "Acidity", attr_grapes: "Grapes", attr_country: "Country", attr_region: "Region", attr_winery: "Winery", attr_food: "Goes with", attr_harmonize: "Goes with", attr_alcohol: "Alcohol", attr_abv: "Alcohol", attr_elaborate: "Made as", attr_elaboration: "Made as", attr_genres: "Genres", attr_genre: "Genre", attr_year: "Year", attr_price: "Price",
+  chat: "Just say it", chat_label: "What are you looking for?", chat_hint: "What you want, or not…", chat_send: "Send", chat_log: "Conversation",
+  chat_try_one: "{a}, but no {b}", chat_try_two: "something with {a}", chat_like: "I like the first one", chat_another: "another", chat_why: "why the first?", chat_again: "start over",
+  chat_failed: "That did not reach the server. Say it again?", chat_you: "You said", chat_answer: "Answer", chat_busy: "Listening…",
 };

@@ -27,4 +27,7 @@ export default {
   error_down: "服务器没有回应，我们会继续尝试。", error_retry: "立即重试", error_back: "已重新连接。", error_user: "我们不认识“{id}”。", error_user_pick: "换一位", error_list: "这份列表无法载入。", error_event: "这次操作没有送达服务器，已撤回。", error_other: "没有成功：{detail}",
   foot: "知音：懂得你的琴声的人。每张标签都由条目的属性绘成。", api: "接口",
   attr_type: "类型", attr_body: "酒体", attr_acidity: "酸度", attr_grapes: "葡萄", attr_country: "国家", attr_region: "产区", attr_winery: "酒庄", attr_food: "搭配", attr_harmonize: "搭配", attr_alcohol: "酒精度", attr_abv: "酒精度", attr_elaborate: "酿造", attr_elaboration: "酿造", attr_genres: "类型", attr_genre: "类型", attr_year: "年份", attr_price: "价格",
+  chat: "说说看", chat_label: "想找什么？", chat_hint: "想要什么，不要什么…", chat_send: "发送", chat_log: "对话",
+  chat_try_one: "{a}，不要{b}", chat_try_two: "来点{a}", chat_like: "第一个不错", chat_another: "换一批", chat_why: "为什么推荐第一个", chat_again: "重新开始",
+  chat_failed: "没有送达服务器，再说一次？", chat_you: "你说", chat_answer: "回答", chat_busy: "在听…",
 };
