@@ -29,7 +29,7 @@ def tiny_chat(folder: Path) -> str:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         config = LlamaConfig(
-            vocab_size=len(vocabulary), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+            vocab_size=len(vocabulary), hidden_size=32, initializer_range=0.2, intermediate_size=64, num_hidden_layers=2,
             num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
             eos_token_id=vocabulary["<|end|>"], bos_token_id=None, pad_token_id=vocabulary["<|end|>"],
         )  # fmt: skip

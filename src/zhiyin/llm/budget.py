@@ -12,6 +12,8 @@ from zhiyin.errors import BudgetExceeded, InvalidReply, ModelError
 from zhiyin.llm.usage import Price
 from zhiyin.ports import LanguageModel, Message, Reply
 
+DAY = 86_400.0
+
 
 @dataclass
 class Budget:
@@ -47,6 +49,32 @@ class Budget:
         self.tokens = None if self.tokens is None else self.tokens + tokens
         self.seconds = None if self.seconds is None else self.seconds + seconds
         self.money = None if self.money is None else self.money + money
+
+
+@dataclass
+class Daily(Budget):
+    """A budget that is full again every day (UTC). clock: seconds since 1970.
+
+    The limits given are one day's; spent tells what of today's was used before, by an earlier process.
+    """
+
+    clock: Callable[[], float] = time.time
+    spent: Callable[[float], tuple[float, float, float]] = lambda since: (0.0, 0.0, 0.0)
+    _day: int = -1
+
+    def __post_init__(self) -> None:
+        self._limits = self.tokens, self.seconds, self.money
+
+    def take(self, tokens: float, money: float) -> None:
+        """See Budget."""
+        day = int(self.clock() // DAY)
+        with self._lock:
+            if day != self._day:
+                used = self.spent(day * DAY)
+                left = [None if limit is None else limit - one for limit, one in zip(self._limits, used, strict=True)]
+                self.tokens, self.seconds, self.money = left
+                self._day = day
+        super().take(tokens, money)
 
 
 @dataclass

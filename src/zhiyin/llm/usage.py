@@ -68,7 +68,7 @@ class Metered:
     def _note(self, reply: Reply, seconds: float, failed: bool) -> None:
         money = 0.0 if reply.cached else self.price.of(reply.prompt_tokens, reply.reply_tokens)
         who = self.database.pseudonym(about.get())
-        row = (self.clock(), self.use, reply.model or self.identity, reply.prompt_tokens, reply.reply_tokens)
+        row = (self.clock(), self.use, self.identity, reply.prompt_tokens, reply.reply_tokens)
         self.database.write(
             "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(*row, seconds, money, int(reply.cached), int(failed), who)],
