@@ -36,6 +36,10 @@ PARTS: dict[str, dict[str, str]] = {
     "rank": {
         "blend": "zhiyin.ranking.blend:Blend",
         "boosted": "zhiyin.ranking.boosted:Boosted",
+        "wide_deep": "zhiyin.ranking.wide_deep:WideDeep",
+        "deepfm": "zhiyin.ranking.deepfm:DeepFM",
+        "din": "zhiyin.ranking.din:DIN",
+        "dgf": "zhiyin.ranking.dgf:DGF",
     },
     "rerank": {
         "rules": "zhiyin.reranking.rules:Rules",

@@ -2,4 +2,12 @@
 
 from typing import Any
 
-QUICK: dict[str, dict[str, Any]] = {}
+DEEP: dict[str, Any] = {"embedding": 2, "hidden": (4,), "epochs": 1, "length": 4, "buckets": 64, "wrong": 10}
+"""Of every deep ranker."""
+
+QUICK: dict[str, dict[str, Any]] = {
+    "wide_deep": DEEP,
+    "deepfm": DEEP,
+    "din": {**DEEP, "attention": 4, "interest": 4},
+    "dgf": {**DEEP, "attention": 4, "interest": 4},
+}

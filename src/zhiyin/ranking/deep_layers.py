@@ -156,10 +156,13 @@ class Space(nn.Module):
         super().__init__()
         self.spaces, self.columns = tuple(spaces), list(columns)
         self.fade = nn.Parameter(torch.full((max(len(spaces), 1),), 1.0))
-        self.layers = mlp(len(spaces) * (shape.width + 3) + len(self.columns), (hidden,), 0.0)
+        width = len(spaces) * (shape.width + 3) + len(self.columns)
+        self.layers = mlp(width, (hidden,), 0.0) if width else None
 
     def forward(self, batch: Batch, fields: Fields) -> Tensor:
         """See the module."""
+        if self.layers is None:
+            return torch.zeros_like(batch["blend"])
         blocks = [self._near(batch, place, space) for place, space in enumerate(self.spaces)]
         blocks.append(batch["numeric"][:, :, self.columns])
         read = torch.cat(blocks, 2)

@@ -1,0 +1,67 @@
+"""dgf: Deep Gated Fusion, the deep rankers and two more views of an item under one gate. See docs/dgf.md for the name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zhiyin.errors import SettingError
+from zhiyin.part import part, setting
+from zhiyin.ranking.deep import DeepRanker
+from zhiyin.ranking.deep_rows import Shape
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from zhiyin.ranking.deep_layers import Sizes
+
+BRANCHES = ("linear", "wide", "fm", "deep", "din", "graph", "text")
+"""Every branch there is. "wide" is "linear" with hashed crosses: name one of the two."""
+
+
+@part
+class DGF(DeepRanker):
+    """logit = Σ over branches of gate · logit of the branch, learned together.
+
+    Branches: "linear" first-order terms; "wide" the same with hashed crosses; "fm" second order; "deep" an MLP; "din"
+    target attention over the history; "graph" where candidate and history lie in the graph (the graph of what follows
+    what, vectors of a space "graph", columns of sources called graph…); "text" the same by text vectors. The gate sees the length
+    of the history, the item's popularity and age, what is missing, and the context. With the gate off, ("linear", "fm",
+    "deep") is DeepFM, ("wide", "deep") is Wide & Deep and ("din",) is DIN.
+    """
+
+    branches: tuple[str, ...] = setting(("wide", "fm", "deep", "din", "graph", "text"))
+    """Branches that are fused."""
+    gate: str = setting("softmax", options=("softmax", "sigmoid", "off"), tune=("softmax", "sigmoid", "off"))
+    """How the gate weighs branches: against each other, each by itself, or not at all."""
+    attention: int = setting(36, least=1)
+    """Hidden units of the attention's MLP."""
+    interest: int = setting(32, least=1)
+    """Width to which an item is brought for the attention."""
+    softmax: bool = setting(False)
+    """Whether the attention's weights sum to 1. See DIN."""
+    positions: bool = setting(True)
+    """Whether an event's place in the history counts. See DIN."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        unknown = sorted(set(self.branches) - set(BRANCHES))
+        if unknown or not self.branches or len(set(self.branches)) < len(self.branches):
+            raise SettingError(
+                f"DGF.branches = {self.branches!r}: name at least one of {', '.join(BRANCHES)}, each at most once"
+            )
+        if {"linear", "wide"} <= set(self.branches):
+            raise SettingError("DGF.branches: 'wide' holds 'linear' already: name one of the two")
+
+    def sizes(self) -> Sizes:
+        """See DeepRanker."""
+        own = super().sizes()
+        return replace(
+            own, attention=self.attention, interest=self.interest, softmax=self.softmax, positions=self.positions
+        )
+
+    def network(self, shape: Shape) -> Module:
+        """See DeepRanker."""
+        from zhiyin.ranking.deep_networks import DGFNetwork
+
+        return DGFNetwork(shape, self.sizes(), self.branches, self.gate)
