@@ -6,6 +6,8 @@ DEEP: dict[str, Any] = {"embedding": 2, "hidden": (4,), "epochs": 1, "length": 4
 """Of every deep ranker."""
 
 QUICK: dict[str, dict[str, Any]] = {
+    "two_tower": {"width": 8, "buckets": 64, "epochs": 1, "negatives": 16},
+    "next_item": {
     "wide_deep": DEEP,
     "deepfm": DEEP,
     "din": {**DEEP, "attention": 4, "interest": 4},
