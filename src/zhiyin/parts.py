@@ -30,6 +30,7 @@ PARTS: dict[str, dict[str, str]] = {
         "bm25": "zhiyin.retrieval.bm25:BM25",
         "content": "zhiyin.retrieval.content:Content",
         "dense": "zhiyin.retrieval.dense:Dense",
+        "bridge": "zhiyin.retrieval.bridge:Bridge",
     },
     "filter": {
         "allowed": "zhiyin.reranking.filters:Allowed",

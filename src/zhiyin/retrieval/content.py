@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import NEVER, Array, Floats, Ints
+from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
@@ -78,13 +78,22 @@ class Content(Scorer):
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""
         need_fitted(self)
-        items, postings = self._weighted()
-        rows = np.empty((len(queries), items.shape[0]), np.float32)
+        size = self.counts.shape[0]
+        rows = np.empty((len(queries), size), np.float32)
         for row, query in enumerate(queries):
-            wanted = follow(items, *known_events(query, items.shape[0], self.decay))
-            terms = np.flatnonzero(wanted)
-            rows[row] = follow(postings, terms, wanted[terms])
+            rows[row] = self.followed(*known_events(query, size, self.decay))
         return np.where(rows > 0, rows, NEVER).astype(np.float32)
+
+    def rows(self) -> sparse.csr_matrix:
+        """Every item's weighted terms, of length 1. [items, terms]"""
+        return self._weighted()[0]
+
+    def followed(self, events: Ints, weights: Floats) -> Doubles:
+        """Σ weights[h] · cos(events[h], ·). events: items, each with its weight. [items]"""
+        items, postings = self._weighted()
+        wanted = follow(items, events, weights)
+        terms = np.flatnonzero(wanted)
+        return follow(postings, terms, wanted[terms])
 
     def contributions(self, query: Query, items: Ints) -> Floats:
         """See Contributing."""
