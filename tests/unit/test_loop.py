@@ -1,9 +1,14 @@
-"""The training loop: a known answer, resuming, stopping, and leaving no trace."""
+"""The training loop: a known answer, resuming, stopping, several processes, and leaving no trace."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zhiyin.errors import TrainingError
+from zhiyin.errors import SettingError, TrainingError
 from zhiyin.learning.loop import LoopSettings, train, weights_of
 
 torch = pytest.importorskip("torch")
@@ -87,3 +92,65 @@ def test_a_spent_budget_ends_before_the_next_epoch():
     model, epochs = line(), []
     train(model, 64, 16, squared(model), LoopSettings(seconds=0), progress=lambda state: epochs.append(state.epoch))
     assert epochs == []
+
+
+def test_the_learning_rate_cools_by_epoch():
+    rates, model = [], line()
+    torch_adam = torch.optim.AdamW
+
+    class Watched(torch_adam):
+        def step(self, *arguments, **named):
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(*arguments, **named)
+
+    torch.optim.AdamW = Watched
+    try:
+        train(model, 64, 64, squared(model), LoopSettings(epochs=3, learning_rate=0.1, cooling=0.5))
+    finally:
+        torch.optim.AdamW = torch_adam
+    assert rates == pytest.approx([0.1, 0.05, 0.025])
+
+
+def test_half_precision_is_for_products_only_and_a_wrong_name_is_refused():
+    model, kinds = torch.nn.Linear(2, 1), []
+
+    def loss(rows, generator):
+        made = model(torch.from_numpy(X[rows]))
+        kinds.append(made.dtype)
+        return (made.float()[:, 0] - torch.from_numpy(Y[rows])).square().mean()
+
+    train(model, 64, 64, loss, LoopSettings(epochs=1, precision="bfloat16"))
+    train(model, 64, 64, loss, LoopSettings(epochs=1))
+    assert kinds == [torch.bfloat16, torch.float32]
+    assert model.weight.dtype == torch.float32
+    with pytest.raises(SettingError, match="bfloat16"):
+        train(model, 64, 64, loss, LoopSettings(epochs=1, precision="half"))
+
+
+ONE_OF_TWO = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    import torch
+    from test_loop import LoopSettings, squared, train
+    rank, folder = int(sys.argv[1]), {folder!r}
+    torch.distributed.init_process_group("gloo", init_method="file://" + folder + "/meet", rank=rank, world_size=2)
+    torch.manual_seed(1)
+    model = torch.nn.Linear(2, 1)
+    weights = train(model, 64, 8, squared(model), LoopSettings(epochs=2, learning_rate=0.05))
+    import numpy
+    numpy.savez(folder + "/" + str(rank) + ".npz", **weights)
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does_with_batches_twice_as_large(tmp_path):
+    script = textwrap.dedent(ONE_OF_TWO.format(tests=str(Path(__file__).parent), folder=str(tmp_path)))
+    both = [subprocess.Popen([sys.executable, "-c", script, str(rank)]) for rank in (0, 1)]
+    assert [one.wait(timeout=120) for one in both] == [0, 0]
+    torch.manual_seed(1)
+    model = torch.nn.Linear(2, 1)
+    alone = train(model, 64, 16, squared(model), LoopSettings(epochs=2, learning_rate=0.05))
+    for rank in (0, 1):
+        learned = np.load(tmp_path / f"{rank}.npz")
+        for name, array in alone.items():
+            np.testing.assert_allclose(learned[name], array, atol=1e-6)

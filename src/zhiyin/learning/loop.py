@@ -15,11 +15,16 @@ import numpy as np
 
 from zhiyin.arrays import Array
 from zhiyin.errors import TrainingError, require
+from zhiyin.learning.machines import device_of, halved, of_first, rank, share_gradients, world
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
     from torch.nn import Module
     from torch.optim import Optimizer
+
+
+FREE = ("epochs", "patience", "seconds", "threads", "device")
+"""Settings that may differ when a training is resumed: neither its length nor where it runs changes what it is."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,8 @@ class LoopSettings:
 
     patience: epochs without a better validation value before stopping. clip: the longest gradient allowed. threads:
     torch threads while training, None to leave them. betas: of AdamW; .98 is the sequence models' usual second value.
+    device: a torch device, or "auto", see device_of. precision: of products, see halved. cooling: what the learning rate
+    is multiplied by after each epoch.
     """
 
     epochs: int = 100
@@ -39,6 +46,9 @@ class LoopSettings:
     seed: int = 0
     seconds: float | None = None
     threads: int | None = None
+    device: str = "cpu"
+    precision: str = "float32"
+    cooling: float = 1.0
 
 
 @dataclass
@@ -79,15 +89,18 @@ def train(
     Chance inside an epoch comes from (seed, epoch) alone, so that a resumed training equals one never cut off.
     Torch's global generator and thread count are left as they were.
 
+    Started by torchrun, with a process group, every process takes its share of each epoch's batches and gradients are
+    averaged, so that n processes learn as one would with batches n times as large.
+
     Raises TrainingError on a loss that is not finite, naming the batch, and on a checkpoint that is of other settings
     or damaged.
     """
     torch = require("torch", "torch")
+    model.to(device_of(settings.device))
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=settings.betas
     )
-    # Neither the length of a training nor its budget changes what it is, so those may differ when it is resumed.
-    same = {k: v for k, v in asdict(settings).items() if k not in ("epochs", "patience", "seconds", "threads")}
+    same = {k: v for k, v in asdict(settings).items() if k not in FREE}
     named = json.loads(json.dumps({**same, "rows": rows, "batch": batch, **(identity or {})}))
     state, best = Progress(), weights_of(model)
     if checkpoint is not None and (checkpoint / "progress.json").exists():
@@ -100,17 +113,17 @@ def train(
             state.epoch += 1
             _epoch(model, optimizer, rows, batch, loss, settings, state.epoch)
             model.eval()
-            with torch.no_grad():
-                value = float(validate()) if validate else float(state.epoch)
+            with torch.no_grad(), halved(settings.device, settings.precision):
+                value = of_first(float(validate()) if validate else float(state.epoch))
             state.values.append(value)
             if value > (state.values[state.best_epoch - 1] if state.best_epoch else -math.inf):
                 state.best_epoch, best = state.epoch, weights_of(model)
-            if checkpoint is not None:
+            if checkpoint is not None and rank() == 0:
                 _save(checkpoint, named, state, model, optimizer, best)
             if progress is not None:
                 progress(state)
     load_weights(model, best)
-    model.eval()
+    model.eval().to("cpu")
     return best
 
 
@@ -140,19 +153,27 @@ def _epoch(
 ) -> None:
     torch = require("torch", "torch")
     chance = [settings.seed, epoch]
-    start = int(np.random.SeedSequence(chance).generate_state(1)[0])
+    start = int(np.random.SeedSequence([*chance, rank()] if world() > 1 else chance).generate_state(1)[0])
     generator = torch.Generator().manual_seed(start)
     torch.manual_seed(start)  # dropout draws from the global generator, which the caller gets back untouched
+    for group in optimizer.param_groups:
+        group["lr"] = settings.learning_rate * settings.cooling ** (epoch - 1)
     model.train()
-    for number, chosen in enumerate(batches(rows, batch, chance)):
+    mine = list(batches(rows, batch, chance))
+    if world() > 1:  # whole rounds only, so that no process waits for another's gradient; the last ones start over
+        mine = [mine[(first + rank()) % len(mine)] for first in range(0, len(mine), world())]
+    for number, chosen in enumerate(mine):
         optimizer.zero_grad(set_to_none=True)
-        value = loss(chosen, generator)
+        with halved(settings.device, settings.precision):
+            value = loss(chosen, generator)
         if not bool(torch.isfinite(value)):
             raise TrainingError(
                 f"the loss is {value.item()} in batch {number} of epoch {epoch} (rows {chosen[:5].tolist()} …): "
                 "lower the learning rate, or look for values that are not finite in these rows"
             )
         value.backward()  # type: ignore[no-untyped-call]
+        if world() > 1:
+            share_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
         optimizer.step()
 
