@@ -26,6 +26,7 @@ PARTS: dict[str, dict[str, str]] = {
         "user_knn": "zhiyin.retrieval.user_knn:UserKNN",
         "ease": "zhiyin.retrieval.ease:Ease",
         "als": "zhiyin.retrieval.als:ALS",
+        "next_item": "zhiyin.retrieval.next_item:NextItem",
         "two_tower": "zhiyin.retrieval.two_tower:TwoTower",
         "bm25": "zhiyin.retrieval.bm25:BM25",
         "content": "zhiyin.retrieval.content:Content",

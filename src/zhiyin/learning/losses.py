@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,6 +13,43 @@ def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
     from torch.nn.functional import cross_entropy
 
     return cross_entropy(logits.float(), targets)
+
+
+def softmax_loss_over(states: Tensor, vectors: Tensor, targets: Tensor, chunk: int = 1024) -> Tensor:
+    """`softmax_loss` of states @ vectors.T, which is never held whole: the gradient is made along with the loss.
+
+    states: [rows, width]; vectors: [items, width]; targets: positions [rows]. Products in autocast's precision where it
+    is on, sums in float32. chunk: rows whose logits are held at once; these fit a processor's cache.
+    """
+    import torch
+
+    class Fused(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, states: Tensor, vectors: Tensor) -> Tensor:
+            kind = torch.bfloat16 if torch.is_autocast_enabled(states.device.type) else states.dtype
+            table = vectors.to(kind)
+            by_state, by_vector = torch.empty_like(states), torch.zeros_like(vectors)
+            total = states.new_zeros(())
+            for start in range(0, len(states), chunk):
+                part, right = states[start : start + chunk].to(kind), targets[start : start + chunk, None]
+                logits = (part @ table.T).float()
+                logits -= logits.amax(1, keepdim=True)
+                total -= logits.gather(1, right).sum()
+                odds = logits.exp_()
+                sums = odds.sum(1, keepdim=True)
+                total += sums.log().sum()
+                wrong = (odds / sums).scatter_add_(1, right, -sums.new_ones(right.shape)).to(kind)
+                by_state[start : start + chunk] = wrong @ table
+                by_vector += wrong.T @ part
+            context.save_for_backward(by_state / len(states), by_vector / len(states))
+            return total / len(states)
+
+        @staticmethod
+        def backward(context: Any, above: Tensor) -> tuple[Tensor, Tensor]:
+            by_state, by_vector = context.saved_tensors
+            return above * by_state, above * by_vector
+
+    return Fused.apply(states, vectors)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def sampled_softmax_loss(

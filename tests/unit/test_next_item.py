@@ -1,0 +1,361 @@
+"""next_item: known answers, what it reads and what it does not, new items, going on, and training that was cut off."""
+
+import json
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zhiyin.arrays import unit_rows
+from zhiyin.data.dataset import Interactions, build
+from zhiyin.data.split import last_event_cases
+from zhiyin.errors import DataError, SettingError, TrainingError
+from zhiyin.item import Item, Items
+from zhiyin.learning.forward import last_state
+from zhiyin.learning.sequences import BUCKETS, Sequences, gap_buckets
+from zhiyin.profile import History, Profile
+from zhiyin.query import Query
+from zhiyin.retrieval.next_item import NextItem
+from zhiyin.retrieval.text_axes import projected, text_axes
+from zhiyin.testing import small_dataset
+
+torch = pytest.importorskip("torch")
+from zhiyin.learning.losses import softmax_loss, softmax_loss_over  # noqa: E402
+from zhiyin.learning.transformer import Shape, Transformer  # noqa: E402
+
+SMALL = {"width": 16, "blocks": 1, "widening": 2, "length": 8, "dropout": 0.0, "batch": 8, "learning_rate": 0.02}
+RING = 12
+
+
+def ring(users=40, steps=6, backwards=False, texts=False):
+    """Users who walk round a circle of items, each from a place of their own."""
+    names = [f"item {place:02d}" for place in range(RING)]
+    turns = np.arange(RING) / RING * 2 * np.pi
+    vectors = {"text": unit_rows(np.stack([np.cos(turns), np.sin(turns), np.ones(RING)], 1))} if texts else None
+    who = [f"user {user}" for user in range(users) for _ in range(steps)]
+    way = -1 if backwards else 1
+    what = [names[(user + way * step) % RING] for user in range(users) for step in range(steps)]
+    return build(who, Items([Item(name, name) for name in names], vectors), what, np.tile(np.arange(steps), users))
+
+
+def asked(*items, now=0.0):
+    return Query(Profile("someone new", history=History.of_items(np.array(items, np.int32))), now=now)
+
+
+def best_after(part, *items):
+    return int(part.retrieve([asked(*items)], 1)[0].items[0])
+
+
+def learned_ring(**settings):
+    return NextItem(**{**SMALL, "epochs": 6, "validated": 0, **settings}).fit(ring())
+
+
+# -- what it learns ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layers", ["ligr", "sasrec"])
+def test_it_learns_what_comes_next(layers):
+    part = learned_ring(layers=layers)
+    assert [best_after(part, place - 1, place) for place in range(1, RING - 1)] == list(range(2, RING))
+
+
+def test_sampled_negatives_learn_it_too():
+    part = learned_ring(full_softmax=5, negatives=8, epochs=15)
+    assert [best_after(part, place - 1, place) for place in range(1, RING - 1)] == list(range(2, RING))
+
+
+def test_the_order_of_the_history_counts():
+    both = ring()
+    other = ring(backwards=True)
+    table, more = both.interactions, other.interactions
+    data = replace(
+        both,
+        users=type(both.users)([*both.users, *(f"back {name}" for name in other.users)], "user"),
+        interactions=Interactions.sort(
+            np.concatenate([table.users, more.users + len(both.users)]),
+            np.concatenate([table.items, more.items]),
+            np.concatenate([table.times, more.times]),
+        ),
+    )
+    part = NextItem(**SMALL, epochs=10, validated=0).fit(data)
+    assert best_after(part, 4, 5, 6) == 7
+    assert best_after(part, 8, 7, 6) == 5
+
+
+def test_training_stops_by_the_last_events_it_kept_out_and_says_how_it_went():
+    part = NextItem(**{**SMALL, "learning_rate": 0.003}, epochs=40, patience=3, validated=10).fit(ring(60))
+    course = part.course["fit"]
+    values = course["ndcg@10"]
+    assert len(values) == course["epochs"] == min(40, course["best"] + 3)
+    assert values[course["best"] - 1] == max(values) > 0.95
+    assert values[0] < max(values)
+
+
+def test_the_time_since_the_last_event_counts_where_there_is_a_clock():
+    """After item 0 comes 1 within the minute, and 2 after a day."""
+    who, what, when = [], [], []
+    for user in range(60):
+        soon = user % 2 == 0
+        who += [f"user {user}"] * 2
+        what += ["a", "b" if soon else "c"]
+        when += [1000.0, 1030.0 if soon else 90_000.0]
+    items = Items([Item(name) for name in "abc"])
+    part = NextItem(**SMALL, epochs=30, validated=0).fit(build(who, items, what, np.array(when)))
+    history = History(
+        *(np.array([one], kind) for one, kind in ((0, np.int32), (1000.0, float), (1, np.float32), (2, np.uint8)))
+    )
+    found = [part.scores([Query(Profile(history=history), now=now)])[0] for now in (1030.0, 95_000.0)]
+    assert found[0][1] > found[0][2]
+    assert found[1][2] > found[1][1]
+
+
+# -- what it reads -----------------------------------------------------------------------------------------------------
+
+
+def test_refusals_are_neither_read_nor_predicted():
+    data = ring()
+    table = data.interactions
+    added = Interactions.sort(
+        np.concatenate([table.users, table.users]),
+        np.concatenate([table.items, np.zeros_like(table.items)]),
+        np.concatenate([table.times, table.times + 0.5]),
+        np.concatenate([table.weights, -table.weights]),
+    )
+    plain, refused = (
+        NextItem(**SMALL, epochs=2).fit(one) for one in (data, replace(data, interactions=added, as_of=9.0))
+    )
+    history = History.of_items(np.array([3, 0, 4], np.int32))
+    history = replace(history, weights=np.array([1, -1, 1], np.float32))
+    mixed = Query(Profile("someone", history=history))
+    np.testing.assert_array_equal(plain.scores([asked(3, 4)]), refused.scores([mixed]))
+
+
+def test_equal_times_keep_the_order_in_which_they_came():
+    data = build(["u"] * 4, Items([Item(name) for name in "abcd"]), list("cabd"), np.zeros(4))
+    sequences = Sequences.of(data, 10)
+    inputs, targets, _, _ = sequences.padded(np.array([0]))
+    assert inputs.tolist() == [[2, 0, 1]]
+    assert targets.tolist() == [[0, 1, 3]]
+
+
+def test_long_histories_are_read_from_their_end_and_cut_into_stretches():
+    data = build(["u"] * 8, Items([Item(str(one)) for one in range(8)]), [str(one) for one in range(8)], np.arange(8))
+    newest, before, first = (Sequences.of(data, 3, windows=3).padded(np.array([row])) for row in range(3))
+    assert (newest[0].tolist(), newest[1].tolist()) == ([[4, 5, 6]], [[5, 6, 7]])
+    assert (before[0].tolist(), before[1].tolist()) == ([[1, 2, 3]], [[2, 3, 4]])
+    assert (first[0].tolist(), first[1].tolist()) == ([[0]], [[1]])
+    assert len(Sequences.of(data, 3, windows=9)) == 3
+    kept_out = Sequences.of(data, 3, without_last=np.array([0])).padded(np.array([0]))
+    assert kept_out[1].tolist() == [[4, 5, 6]]
+
+
+def test_time_spans_fall_into_doubling_buckets():
+    assert gap_buckets(np.array([np.nan, -5, 0, 1, 2, 3, 7, 1e30])).tolist() == [0, 0, 1, 2, 2, 3, 4, BUCKETS - 1]
+
+
+# -- the model ---------------------------------------------------------------------------------------------------------
+
+
+def model(ligr=True, **changes):
+    torch.manual_seed(3)
+    made = Transformer(Shape(20, 8, 10, 2, 2, 16, BUCKETS, ligr), **changes).eval()
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights += 0.3 * torch.randn_like(weights)
+    return made
+
+
+def states(made, items, gaps):
+    with torch.no_grad():
+        rows = torch.from_numpy(np.asarray(items))[None], torch.tensor([len(items)]), torch.from_numpy(gaps)[None]
+        return made(made.vectors(), *rows)[0].numpy()
+
+
+@pytest.mark.parametrize("ligr", [True, False])
+@pytest.mark.parametrize("events", [1, 2, 10])
+def test_a_request_computes_what_was_trained(ligr, events):
+    made = model(ligr)
+    items, gaps = np.arange(events) * 3 % 20, np.arange(events)
+    weights = {name: array.detach().numpy() for name, array in made.state_dict().items()}
+    vectors = made.vectors().detach().numpy()[items]
+    np.testing.assert_allclose(last_state(weights, 2, vectors, gaps), states(made, items, gaps)[-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("ligr", [True, False])
+def test_no_place_looks_ahead_and_padding_changes_nothing(ligr):
+    made = model(ligr)
+    items, gaps = np.array([4, 7, 1, 9]), np.array([1, 2, 3, 4])
+    whole = states(made, items, gaps)
+    with torch.no_grad():
+        rows = torch.tensor([[4, 7, 1, 9, 0, 0], [3, 3, 3, 3, 3, 3]])
+        padded = made(made.vectors(), rows, torch.tensor([4, 6]), torch.tensor([[1, 2, 3, 4, 0, 0], [0] * 6]))
+        # The same places from the end, so that only what comes later differs.
+        changed = made(made.vectors(), torch.tensor([[4, 7, 1, 15]]), torch.tensor([4]), torch.tensor([[1, 2, 3, 0]]))
+    np.testing.assert_allclose(padded[0, :4].numpy(), whole, atol=1e-5)
+    np.testing.assert_allclose(changed[0, :3].numpy(), whole[:3], atol=1e-5)
+    assert not np.allclose(changed[0, 3].numpy(), whole[3], atol=1e-3)
+
+
+@pytest.mark.parametrize("chunk", [3, 1000])
+def test_the_loss_made_in_chunks_is_cross_entropy_with_its_gradient(chunk):
+    torch.manual_seed(0)
+    rows, table, targets = torch.randn(7, 4), torch.randn(5, 4), torch.tensor([0, 4, 2, 2, 1, 3, 0])
+    found = []
+    for loss in (lambda s, t: softmax_loss(s @ t.T, targets), lambda s, t: softmax_loss_over(s, t, targets, chunk)):
+        s, t = rows.clone().requires_grad_(), table.clone().requires_grad_()
+        value = loss(s, t)
+        (3 * value).backward()
+        found.append((value.detach(), s.grad, t.grad))
+    for expected, got in zip(*found, strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+def test_an_own_vector_is_bounded_where_there_is_a_text():
+    texts = torch.ones(20, 8)
+    texts[3] = 0
+    made = model(texts=texts, bound=0.5)
+    with torch.no_grad():
+        own = made.vectors() - texts @ made.turn.T
+    lengths = own.norm(dim=1)
+    assert lengths[torch.arange(20) != 3].max() <= 0.5 + 1e-5
+    torch.testing.assert_close(own[3], made.items[3].detach())
+
+
+# -- new items ---------------------------------------------------------------------------------------------------------
+
+
+def test_main_axes_of_texts_keep_what_tells_them_apart():
+    vectors = np.zeros((5, 3), np.float32)
+    vectors[:4, 1] = [1, 2, 3, 4]
+    axes = text_axes(vectors, 2)
+    found = projected(axes, vectors)
+    assert np.allclose(np.abs(np.diff(found[:4, 0])), np.abs(found[1, 0] - found[0, 0]))
+    assert abs(found[1, 0] - found[0, 0]) > 0.01
+    assert not found[:, 1].any()
+    assert not found[4].any(), "an item without a text has no place"
+    assert text_axes(np.ones((4, 3), np.float32), 2) == text_axes(None, 2) == {}
+
+
+def test_a_new_item_is_ranked_by_its_text():
+    data = ring(texts=True)
+    part = NextItem(**SMALL, epochs=10, validated=0, bound=0.02).fit(data)
+    live = data.items.copy()
+    new = live.put(Item("item new"), {"text": live.vectors["text"][7]})
+    bare = live.put(Item("item bare"))
+    part.extend(live, [new, bare])
+    found = part.retrieve([asked(5, 6)], 5)[0].items
+    assert {7, new} <= set(found[:3].tolist()), "as good as the item it reads like"
+    assert bare not in part.retrieve([asked(5, 6)], 99)[0].items
+    assert len(part.retrieve([asked(new)], 3)[0]) == 3, "and it can be read"
+
+
+def test_an_item_nobody_met_has_only_its_text():
+    data = ring(texts=True)
+    unseen = replace(data, interactions=data.interactions.where(data.interactions.items != 2))
+    part = NextItem(**SMALL, epochs=2).fit(unseen)
+    assert not part.weights["items"][2].any()
+    assert part.vectors[2].any()
+    without = replace(unseen, items=Items(data.items.rows))
+    assert 2 not in NextItem(**SMALL, epochs=2).fit(without).retrieve([asked(5)], 99)[0].items
+
+
+# -- going on, stopping, failing ---------------------------------------------------------------------------------------
+
+
+def test_refit_goes_on_from_what_was_learned():
+    part = learned_ring()
+    before = part.vectors.copy()
+    part.refit(ring(steps=7))
+    assert [best_after(part, place - 1, place) for place in range(1, RING - 1)] == list(range(2, RING))
+    assert 0 < np.abs(part.vectors - before).max() < 1
+    assert part.course["refit"]["epochs"] == part.refit_epochs
+    with pytest.raises(DataError, match="call fit"):
+        part.refit(small_dataset())
+
+
+def test_nothing_to_learn_from_is_an_answer_of_nothing():
+    lonely = build(["u", "v"], Items([Item("a"), Item("b")]), ["a", "b"], np.zeros(2))
+    part = NextItem(**SMALL).fit(lonely)
+    assert len(part.retrieve([asked(0)], 5)[0]) == 0
+    assert len(part.refit(lonely).retrieve([asked(0)], 5)[0]) == 0
+
+
+def test_a_loss_that_is_not_finite_names_its_batch():
+    with pytest.raises(TrainingError, match=r"batch \d+ of epoch \d+.*learning rate"):
+        NextItem(**{**SMALL, "learning_rate": 1e30}, precision="float32").fit(ring())
+
+
+def test_heads_must_share_the_width():
+    with pytest.raises(SettingError, match="multiple of heads"):
+        NextItem(width=10, heads=4)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("zhiyin.retrieval.next_item.shutil.rmtree", lambda *_, **__: None)  # as if cut off at the end
+    settings = {**SMALL, "validated": 0, "checkpoint": str(tmp_path)}
+    NextItem(**settings, epochs=1).fit(ring())
+    with pytest.raises(TrainingError, match=r"other settings \(data"):
+        NextItem(**settings, epochs=2).fit(ring(steps=5))
+    with pytest.raises(TrainingError, match="dropout"):
+        NextItem(**{**settings, "dropout": 0.5}).fit(ring())
+    next((tmp_path / "fit").glob("*.safetensors")).write_bytes(b"no")
+    with pytest.raises(TrainingError, match="damaged"):
+        NextItem(**settings, epochs=2).fit(ring())
+
+
+def test_a_finished_training_leaves_no_checkpoint(tmp_path):
+    NextItem(**SMALL, epochs=1, checkpoint=str(tmp_path)).fit(ring())
+    assert not list(tmp_path.rglob("*.*"))
+
+
+CUT_OFF = """
+    import sys
+    sys.path.insert(0, {tests!r})
+    from test_next_item import SMALL, NextItem, ring
+    NextItem(**{{**SMALL, "dropout": 0.2}}, epochs={epochs}, patience=999, checkpoint={folder!r}).fit(ring(120))
+"""
+
+
+def epochs_done(document):
+    return json.loads(document.read_text())["progress"]["epoch"] if document.exists() else 0
+
+
+def test_training_killed_half_way_ends_as_if_it_never_was(tmp_path):
+    settings = {**SMALL, "dropout": 0.2, "patience": 999}
+    script = textwrap.dedent(CUT_OFF.format(tests=str(Path(__file__).parent), epochs=10_000, folder=str(tmp_path)))
+    running = subprocess.Popen([sys.executable, "-c", script])
+    document = tmp_path / "fit" / "progress.json"
+    try:
+        while epochs_done(document) < 2:
+            assert running.poll() is None, "it ended by itself"
+            time.sleep(0.01)
+    finally:
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+    reached = epochs_done(document)
+    resumed = NextItem(**settings, epochs=reached + 2, checkpoint=str(tmp_path)).fit(ring(120))
+    whole = NextItem(**settings, epochs=reached + 2).fit(ring(120))
+    assert resumed.course == whole.course
+    for name, array in whole.weights.items():
+        np.testing.assert_array_equal(resumed.weights[name], array)
+
+
+def test_half_precision_learns_the_same():
+    halved = learned_ring(precision="bfloat16")
+    assert [best_after(halved, place - 1, place) for place in range(1, RING - 1)] == list(range(2, RING))
+
+
+def test_it_beats_chance_on_people_with_tastes():
+    data = small_dataset(5, users=80)
+    cases = last_event_cases(data)
+    part = NextItem(**SMALL, epochs=6, validated=0).fit(data.without_last(1))
+    rows = part.scores([cases.query(row) for row in range(len(cases))])
+    right = np.array([int(target[0]) for target in cases.targets])
+    ahead = (rows > rows[np.arange(len(rows)), right][:, None]).mean()
+    assert ahead < 0.42, "the right item lies well before the middle"
