@@ -15,8 +15,8 @@ import numpy as np
 
 from zhiyin.arrays import NEVER, Floats, Ints, top_n
 from zhiyin.candidates import Candidates, Reason
-from zhiyin.data.dataset import Dataset
-from zhiyin.item import Items
+from zhiyin.data.dataset import Dataset, Interactions
+from zhiyin.item import Item, Items
 from zhiyin.query import Query
 
 
@@ -204,11 +204,15 @@ class Refreshing(Protocol):
 
 @dataclass(frozen=True)
 class RankingRows:
-    """What a ranker learns from: requests, the candidates shown to it, and which were right."""
+    """What a ranker learns from: requests, the candidates shown to it, and which were right.
+
+    outcomes: per request what the person did from then on; empty where that is not known.
+    """
 
     queries: Sequence[Query]
     candidates: Sequence[Candidates]
     labels: Sequence[Floats]
+    outcomes: Sequence[Interactions] = ()
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -258,3 +262,14 @@ class Encoder(Protocol):
 
     def encode_query(self, text: str) -> Floats:
         """One search text to one vector [width]; some models read queries and passages differently."""
+
+
+@runtime_checkable
+class ItemEncoder(Protocol):
+    """An encoder that reads more of an item than its words: pictures, attributes."""
+
+    def key_of(self, item: Item) -> str:
+        """Changes exactly when what the encoder reads of the item does: the cache key."""
+
+    def encode_items(self, items: Sequence[Item]) -> Floats:
+        """[items, width] float32, as encode. What cannot be read of an item is left out; nothing at all gives zeros."""

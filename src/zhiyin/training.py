@@ -10,7 +10,7 @@ import numpy as np
 
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
-from zhiyin.data.dataset import Dataset
+from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.split import Cases, cases_after, last_event_cases
 from zhiyin.errors import SettingError
 from zhiyin.query import Query
@@ -37,7 +37,7 @@ def fit_recommender(
             retriever.fit(past)
         progress("collect candidates to learn ranking from")
         recommender.take_catalogue(past)
-        rows, valid = ranking_rows(recommender, cases)
+        rows, valid = ranking_rows(recommender, cases, dataset=dataset)
         for ranker in recommender.rankers:
             progress(f"fit {type(ranker).__name__.lower()} on {len(rows):,} requests")
             ranker.fit(past, rows, valid)
@@ -83,11 +83,12 @@ def _ends_held_out(dataset: Dataset) -> tuple[Dataset, list[Cases]]:
 
 
 def ranking_rows(
-    recommender: Recommender, asked: Cases | Sequence[Cases], batch: int = 256
+    recommender: Recommender, asked: Cases | Sequence[Cases], batch: int = 256, dataset: Dataset | None = None
 ) -> tuple[RankingRows, RankingRows]:
     """Candidates and labels for the requests of nine tenths of the users to learn from, and of the rest to stop by.
 
-    Requests whose candidates hold no right answer teach no order and are left out.
+    Requests whose candidates hold no right answer teach no order and are left out. dataset: with what came after the
+    cases, from which outcomes are taken.
     """
     asked = [asked] if isinstance(asked, Cases) else asked
     total = sum(len(cases) for cases in asked)
@@ -104,7 +105,15 @@ def ranking_rows(
                     shown.append(replace(found, dropped=()))
                     labels.append(label)
     kept = _of_tenth(queries)
-    return _part(queries, shown, labels, ~kept), _part(queries, shown, labels, kept)
+    outcomes = [] if dataset is None else [outcome(dataset, query) for query in queries]
+    return _part(queries, shown, labels, outcomes, ~kept), _part(queries, shown, labels, outcomes, kept)
+
+
+def outcome(dataset: Dataset, query: Query) -> Interactions:
+    """What a person did after the history of a question. The history is how their events in the dataset begin."""
+    user = query.profile.position
+    rows = np.arange(dataset.offsets[user] + len(query.profile.history), dataset.offsets[user + 1])
+    return dataset.interactions.rows(rows)
 
 
 def labelled(candidates: Candidates, right: Ints) -> Floats:
@@ -119,6 +128,9 @@ def _of_tenth(queries: Sequence[Query]) -> np.ndarray:
     return np.asarray(chance[positions] < 0.1, np.bool_)
 
 
-def _part(queries: list[Query], shown: list[Candidates], labels: list[Floats], chosen: np.ndarray) -> RankingRows:
+def _part(
+    queries: list[Query], shown: list[Candidates], labels: list[Floats], outcomes: list[Interactions], chosen: np.ndarray
+) -> RankingRows:
     rows = np.flatnonzero(chosen)
-    return RankingRows([queries[r] for r in rows], [shown[r] for r in rows], [labels[r] for r in rows])
+    after = [outcomes[r] for r in rows] if outcomes else ()
+    return RankingRows([queries[r] for r in rows], [shown[r] for r in rows], [labels[r] for r in rows], after)

@@ -58,13 +58,17 @@ class Interactions:
 
     def where(self, mask: Bools) -> Interactions:
         """The rows for which the mask is true."""
+        return self.rows(np.flatnonzero(mask))
+
+    def rows(self, rows: Array) -> Interactions:
+        """Some of the rows, by their number."""
         return Interactions(
-            self.users[mask],
-            self.items[mask],
-            self.times[mask],
-            self.weights[mask],
-            self.kinds[mask],
-            self.values[mask],
+            self.users[rows],
+            self.items[rows],
+            self.times[rows],
+            self.weights[rows],
+            self.kinds[rows],
+            self.values[rows],
         )
 
 
