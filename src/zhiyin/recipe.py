@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from zhiyin.parts import class_of, stage_of
 from zhiyin.recommender import Recommender, Shelf
 from zhiyin.stages import Encoder
 
-TOP = ("name", "requests", "events", "encode", "retrieve", "filter", "rank", "rerank", "explain", "shelf")
+TOP = ("name", "requests", "events", "encode", "retrieve", "filter", "rank", "value", "rerank", "explain", "shelf")
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,18 @@ def read_recipe(text: str, where: str = "recipe") -> Recipe:
     encoders = {
         space: reader.part(table, f"encode.{space}", "encode") for space, table in document.get("encode", {}).items()
     }
+    rank = reader.parts(document.get("rank", []), "rank")
     recommender = Recommender(
         retrieve=retrieve,
         filter=reader.part({"use": "allowed", **document.get("filter", {})}, "filter", "filter"),
-        rank=reader.parts(document.get("rank", []), "rank"),
+        rank=rank,
         rerank=reader.parts(document.get("rerank", []), "rerank"),
         explain=reader.parts(document.get("explain", []), "explain"),
         shelves={name: reader.shelf(name, table) for name, table in document.get("shelf", {}).items()},
         encoders=encoders,
         per_source=per_source,
         requests=reader.requests(document.get("requests", 8_000)),
+        value=reader.value(document.get("value", {}), rank),
     )
     return Recipe(document.get("name", where), recommender, document.get("events", {}), encoders, text)
 
@@ -104,6 +107,15 @@ class _Reader:
                 f"{self.where}{self.line_of('requests')}: requests = {value!r}: must be a whole number ≥ 1"
             )
         return value
+
+    def value(self, table: Mapping[str, Any], rank: list[Any]) -> dict[str, float]:
+        """Weights of what the last ranker predicts, or may predict once the data show it."""
+        last = rank[-1:]
+        self.check_keys(table, tuple(name for one in last for name in (*one.actions, *getattr(one, "heads", ()))), "value")
+        for name, weight in table.items():
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
+                raise SettingError(f"{self.where}{self.line_of(name)}: [value] {name} = {weight!r}: must be a number")
+        return {name: float(weight) for name, weight in table.items()}
 
     def check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...], table_name: str) -> None:
         """Refuse keys that are not allowed."""

@@ -17,6 +17,7 @@ from zhiyin.item import Items
 from zhiyin.parts import name_of
 from zhiyin.profile import History
 from zhiyin.query import Query
+from zhiyin.ranking.value import value
 from zhiyin.reranking.filters import Allowed
 from zhiyin.retrieval.merge import merge
 from zhiyin.stages import (
@@ -71,7 +72,8 @@ class Recommender:
     retrieve: retrievers, named by their short name or by the keys of a mapping. per_source: how many candidates each
     gives, by name (default 100). filter: what may be shown. rank: rankers; the last one fitted orders the list. rerank, explain: in
     order. shelves: by name; "for_you" is always there. encoders: by vector space, for wishes in words and new items.
-    requests: how many requests rankers learn from at most; more cost time and help where there are many users.
+    requests: how many requests rankers learn from at most; more cost time and help where there are many users. value:
+    weights of the last ranker's actions, whose sum is then the score; a request's own weights win over them.
     """
 
     def __init__(
@@ -85,9 +87,11 @@ class Recommender:
         shelves: Mapping[str, Shelf] | None = None,
         encoders: Mapping[str, Encoder] | None = None,
         per_source: Mapping[str, int] | None = None,
+        value: Mapping[str, float] | None = None,
         requests: int = 8_000,
     ) -> None:
         self.requests = requests
+        self.value = dict(value or {})
         self.retrievers = named(retrieve)
         self.filter = filter or Allowed()
         self.rankers = tuple(rank)
@@ -230,7 +234,7 @@ class Recommender:
     def ranked(
         self, queries: Sequence[Query], candidates: Sequence[Candidates], traces: Sequence[Trace]
     ) -> list[Candidates]:
-        """Candidates in the order of the last ranker. Its first action is the score."""
+        """Candidates in the order of the last ranker, by its first action or the value of several."""
         result = list(candidates)
         for ranker in self.rankers:
             with traces[0].step("rank", name_of(type(ranker))) as step:
@@ -238,12 +242,16 @@ class Recommender:
                 step.took = step.kept = len(result[0])
             for trace in traces[1:]:
                 trace.steps.append(step)
-            result = [self._scored(ranker, one, values) for one, values in zip(result, numbers, strict=True)]
+            result = [self._scored(ranker, *row) for row in zip(queries, result, numbers, strict=True)]
         return result
 
-    @staticmethod
-    def _scored(ranker: Ranker, candidates: Candidates, values: Floats) -> Candidates:
-        scored = replace(candidates, actions=ranker.actions, predictions=values, scores=values[:, 0].astype(np.float32))
+    def _scored(self, ranker: Ranker, query: Query, candidates: Candidates, numbers: Floats) -> Candidates:
+        scores = numbers[:, 0].astype(np.float32)
+        if ranker is self.rankers[-1] and (self.value or query.weights):
+            # An action that the data did not show has no column, and its weight in a recipe waits until it has.
+            own = {action: weight for action, weight in self.value.items() if action in ranker.actions}
+            scores = value(numbers, ranker.actions, own, query)
+        scored = replace(candidates, actions=ranker.actions, predictions=numbers, scores=scores)
         return scored.take(np.argsort(-scored.scores, kind="stable").astype(np.int32))
 
     def _reranked(self, query: Query, candidates: Candidates, trace: Trace, shelf: Shelf) -> Candidates:

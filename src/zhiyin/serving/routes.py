@@ -28,6 +28,12 @@ Filter = Annotated[
     list[Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00:]+:[^\x00]*$")]],
     Query(max_length=20, description="attribute:value, attribute:one|two, or attribute:10..14 for a range."),
 ]
+Weights = Annotated[
+    list[Annotated[str, StringConstraints(max_length=160, pattern=r"^[^\x00:]+:[-+.0-9eE]+$")]],
+    Query(
+        max_length=16, description="action:weight, of what the ranker predicts, such as like:2; for this request alone."
+    ),
+]
 Asked = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 
 EVENTS_BODY = {
@@ -75,13 +81,14 @@ def _answers(router: APIRouter, engine: Engine) -> None:
         seeds: Ids = [],  # noqa: B006  FastAPI copies defaults
         exclude: Ids = [],  # noqa: B006
         filter: Filter = [],  # noqa: A002, B006
+        weights: Weights = [],  # noqa: B006
     ) -> Response:
         """Recommend items to a user. A user nobody has met gets what is popular."""
         conditions = [condition_of(one) for one in filter]
         return reply(
             engine.recommend(
                 user_id, n, shelf, explain=explain, language=lang, trace=trace, seeds=seeds, exclude=exclude,
-                conditions=conditions,
+                conditions=conditions, weights=dict(weight_of(one) for one in weights),
             )
         )  # fmt: skip
 
@@ -231,3 +238,13 @@ def condition_of(text: str) -> Condition:
         return Condition(name, (), float(least) if least else None, float(most) if most else None)
     except ValueError:
         raise DataError(f"filter '{text}': a range is two numbers, like {name}:10..14") from None
+
+
+def weight_of(text: str) -> tuple[str, float]:
+    """action:weight, such as like:2."""
+    name, _, value = text.partition(":")
+    try:
+        weight = float(value)
+    except ValueError:
+        raise DataError(f"weights '{text}': must be action:number, like like:2") from None
+    return name, weight
