@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_llm
+from zhiyin import cli_finetune, cli_llm
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_llm.app, name="llm")
+app.add_typer(cli_finetune.app, name="finetune")
 
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")

@@ -30,7 +30,7 @@ def encoder(
 ) -> None:
     """Fine-tune the text encoder on who met what together; keeps the frozen one unless cold items gain.
 
-    The folder is then named in a recipe: [encode.text] use = "finetuned", folder = "…".
+    A recipe then reads the folder: in its encode table, use = "finetuned" and folder = "…".
     """
     from zhiyin.console import Console
     from zhiyin.data.readers import read_folder
