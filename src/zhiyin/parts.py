@@ -15,6 +15,7 @@ PARTS: dict[str, dict[str, str]] = {
         "minilm": "zhiyin.encoders.minilm:MiniLM",
         "e5": "zhiyin.encoders.e5:E5",
         "huggingface": "zhiyin.encoders.huggingface:HuggingFace",
+        "finetuned": "zhiyin.encoders.finetuned:Finetuned",
         "hashing": "zhiyin.encoders.hashing:Hashing",
     },
     "retrieve": {
@@ -28,6 +29,7 @@ PARTS: dict[str, dict[str, str]] = {
         "als": "zhiyin.retrieval.als:ALS",
         "next_item": "zhiyin.retrieval.next_item:NextItem",
         "two_tower": "zhiyin.retrieval.two_tower:TwoTower",
+        "joint": "zhiyin.retrieval.joint:Joint",
         "bm25": "zhiyin.retrieval.bm25:BM25",
         "content": "zhiyin.retrieval.content:Content",
         "dense": "zhiyin.retrieval.dense:Dense",
@@ -39,6 +41,7 @@ PARTS: dict[str, dict[str, str]] = {
     "rank": {
         "blend": "zhiyin.ranking.blend:Blend",
         "boosted": "zhiyin.ranking.boosted:Boosted",
+        "multitask": "zhiyin.ranking.multitask:MultiTask",
         "wide_deep": "zhiyin.ranking.wide_deep:WideDeep",
         "deepfm": "zhiyin.ranking.deepfm:DeepFM",
         "din": "zhiyin.ranking.din:DIN",
