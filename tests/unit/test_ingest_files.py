@@ -212,7 +212,7 @@ def test_a_repaired_file_leaves_no_old_quarantine(store: MemoryStore, tmp_path: 
     ("name", "content", "error", "says"),
     [
         ("e__csv", "who,what\n1,2\n", MissingColumn, "user_id or item_id.*what, who"),
-        ("e__csv", "user_id,item_id\n1,2\n", MissingColumn, "timestamp"),
+        ("e__csv", "user_id,item_id,moment\n1,2,3\n", MissingColumn, "timestamp.*moment"),
         ("e__csv", "", DataError, "empty"),
         ("e__csv", "user_id,item_id,timestamp\n", DataError, "no row"),
         ("e__csv", "a,a\n1,2\n", DataError, "two columns"),
@@ -242,6 +242,15 @@ def test_a_file_that_cannot_be_used_is_refused_by_name(
 def test_a_missing_file_is_named(store: MemoryStore, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"gone\.csv: no such file"):
         ingest_files([tmp_path / "gone.csv"], store, tmp_path)
+
+
+def test_without_times_or_positions_the_order_of_rows_counts(store: MemoryStore, tmp_path: Path) -> None:
+    rows = "user_id,item_id,event_type,value\nu,b,listen,7\n,x,listen,1\nu,a,listen,5\n"
+    summary = ingest(store, tmp_path, e__csv=rows)
+    assert (summary.new, summary.quarantined) == (2, 1)
+    assert [row[1] for row in facts(store)] == ["b", "a"]
+    assert store.meta.get("has_clock") is False
+    assert ingest(store, tmp_path, e__csv=rows).new == 0, "the same file again changes nothing"
 
 
 def test_positions_and_times_do_not_mix(store: MemoryStore, tmp_path: Path) -> None:

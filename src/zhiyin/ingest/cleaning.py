@@ -50,12 +50,15 @@ class Sieve:
 def clean_events(piece: Piece, layout: Layout, where: str) -> tuple[pl.DataFrame, list[Reject]]:
     """Events with the columns of Event (ids still missing where there were none), and the rows set aside.
 
-    Raises MissingColumn when there is neither a time nor a position.
+    Without a time or a position, the order of the rows is the order of the events. Raises MissingColumn where a column
+    that nothing here knows could be the time under another name.
     """
     frame = _renamed(piece, layout)
     sieve = Sieve(piece)
     if "timestamp" not in frame.columns and "position" not in frame.columns:
-        raise MissingColumn("timestamp", piece.frame.columns, where)
+        if layout.ignored:
+            raise MissingColumn("timestamp", piece.frame.columns, where)
+        frame = frame.with_columns(pl.Series("position", piece.lines, pl.Float64))
     kinds = _kinds(frame, layout, sieve)
     made = {
         "user_id": _ids(frame, "user_id", sieve),
