@@ -40,7 +40,7 @@ SHAPES = st.fixed_dictionaries(
     }
 )
 
-NEEDED = {"huggingface": {"model": "a/folder"}}
+NEEDED = {use: {"model": "a/folder"} for use in ("huggingface", "clip", "vit")}
 """Settings without which a part cannot be made."""
 
 
@@ -148,6 +148,7 @@ def test_explainers_cite_only_what_exists(use, seed):
 
 # Loading a pretrained model takes longer than all other laws together.
 LIGHT = {"hashing"}
+BLIND_TO_WORDS = {"efficientnet"}
 ENCODERS = [use if use in LIGHT else pytest.param(use, marks=pytest.mark.slow) for use in sorted(PARTS["encode"])]
 
 
@@ -157,4 +158,6 @@ def test_encoders_obey(use):
         pytest.skip(f"{use} reads a model from a hub or folder: its own tests make one")
     part = made(use)
     check_encoder(part)
+    if use in BLIND_TO_WORDS:
+        return
     assert not np.allclose(part.encode(["red wine"]), part.encode(["a green river"]))

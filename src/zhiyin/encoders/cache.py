@@ -12,8 +12,8 @@ import numpy as np
 
 from zhiyin.arrays import Floats
 from zhiyin.errors import ModelError
-from zhiyin.item import Items
-from zhiyin.stages import Encoder
+from zhiyin.item import Item, Items
+from zhiyin.stages import Encoder, ItemEncoder
 
 CHUNK = 512
 """Texts encoded between two writes: what a death of the process costs at most."""
@@ -31,13 +31,12 @@ def encode_items(
     progress is called with texts done and texts to do. Returns how many texts were encoded. An unreadable cache file
     is moved aside with a warning and everything is encoded again. Raises ModelError when the encoder breaks its word.
     """
-    contents = [item.content() for item in items.rows]
-    hashes = [item.content_hash() for item in items.rows]
+    hashes = [key_of(encoder, item) for item in items.rows]
     store = VectorCache(cache_path) if cache_path is not None else None
     known = store.read(encoder, hashes) if store else {}
-    wanted = {key: text for key, text in zip(hashes, contents, strict=True) if key not in known}
+    wanted = {key: item for key, item in zip(hashes, items.rows, strict=True) if key not in known}
     # Longest first: the first progress figures are then too cautious, never too hopeful.
-    order = sorted(wanted, key=lambda key: (-len(wanted[key]), key))
+    order = sorted(wanted, key=lambda key: (-len(wanted[key].content()), key))
     for start in range(0, len(order), CHUNK):
         keys = order[start : start + CHUNK]
         vectors = checked_vectors(encoder, [wanted[key] for key in keys])
@@ -52,12 +51,20 @@ def encode_items(
     return len(order)
 
 
-def checked_vectors(encoder: Encoder, texts: Sequence[str]) -> Floats:
-    """The encoder's vectors. Raises ModelError when they have another shape or are not finite."""
-    vectors = np.asarray(encoder.encode(texts), np.float32)
-    if vectors.shape != (len(texts), encoder.width):
+def key_of(encoder: Encoder, item: Item) -> str:
+    """Changes exactly when what the encoder reads of an item does."""
+    return encoder.key_of(item) if isinstance(encoder, ItemEncoder) else item.content_hash()
+
+
+def checked_vectors(encoder: Encoder, items: Sequence[Item]) -> Floats:
+    """The encoder's vectors of items. Raises ModelError when they have another shape or are not finite."""
+    if isinstance(encoder, ItemEncoder):
+        vectors = np.asarray(encoder.encode_items(items), np.float32)
+    else:
+        vectors = np.asarray(encoder.encode([item.content() for item in items]), np.float32)
+    if vectors.shape != (len(items), encoder.width):
         raise ModelError(
-            f"{encoder.identity}: gave shape {vectors.shape} for {len(texts)} texts of width {encoder.width}"
+            f"{encoder.identity}: gave shape {vectors.shape} for {len(items)} items of width {encoder.width}"
         )
     if not np.isfinite(vectors).all():
         raise ModelError(f"{encoder.identity}: gave numbers that are not finite")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Array, Floats
+from zhiyin.encoders.model_folder import load_model, name_with_version, read_json
 from zhiyin.encoders.pooling import POOLINGS, run, vectors_of
-from zhiyin.errors import ModelError, SettingError, require
+from zhiyin.errors import ModelError, SettingError
 from zhiyin.part import part, setting
 
 _loading = Lock()
@@ -53,10 +52,8 @@ class HuggingFace:
     @property
     def identity(self) -> str:
         """See Encoder. A folder is named by its content, a hub model by its commit."""
-        folder = Path(self.model)
-        version = _content(folder) if folder.is_dir() else getattr(self._loaded()[1].config, "_commit_hash", None)
         how = f"{self.pooling}/{self.passage_prefix!r}/{self.query_prefix!r}/{self.max_tokens}"
-        return f"hf:{folder.name if folder.is_dir() else self.model}@{version}/{how}"
+        return f"{name_with_version(self.model, lambda: self._loaded()[1])}/{how}"
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """See Encoder. A blank text gives zeros. Raises ModelError."""
@@ -91,33 +88,16 @@ class HuggingFace:
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> tuple[Any, Any, str]:
-    torch, transformers = require("torch", "hf"), require("transformers", "hf")
+    tokenizer, model = load_model(name, ["AutoTokenizer"], "a tokenizer")
     folder = Path(name)
     if folder.is_dir():
-        _check_folder(folder)
-    elif "/" in name and (name.startswith((".", "/", "~")) or name.count("/") > 1):
-        raise ModelError(f"encoder '{name}': no such folder")
-    safe = {"trust_remote_code": False, "local_files_only": folder.is_dir()}
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **safe)
-        model = transformers.AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32, **safe)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"encoder '{name}' cannot be loaded: {why}. Give a folder with config.json, a tokenizer and *.safetensors, "
-            "or a hub id while the hub can be reached; 'minilm' and 'e5' need no download"
-        ) from error
-    return tokenizer, model.eval(), _own_pooling(folder) if folder.is_dir() else "mean"
+        _check_modules(folder)
+    return tokenizer, model, _own_pooling(folder) if folder.is_dir() else "mean"
 
 
-def _check_folder(folder: Path) -> None:
-    if not any(folder.glob("*.safetensors")):
-        found = ", ".join(sorted(one.name for one in folder.iterdir())[:8]) or "nothing"
-        raise ModelError(
-            f"encoder folder {folder}: holds no *.safetensors (found {found}); other weights may carry code"
-        )
+def _check_modules(folder: Path) -> None:
     if (folder / "modules.json").is_file():
-        kinds = [one["type"].rpartition(".")[2] for one in _json(folder / "modules.json")]
+        kinds = [one["type"].rpartition(".")[2] for one in read_json(folder / "modules.json")]
         strange = [kind for kind in kinds if kind not in KNOWN_MODULES]
         if strange:
             raise ModelError(f"encoder folder {folder}: step {strange} is not understood; known: {KNOWN_MODULES}")
@@ -125,24 +105,7 @@ def _check_folder(folder: Path) -> None:
 
 def _own_pooling(folder: Path) -> str:
     file = folder / "1_Pooling" / "config.json"
-    own = _json(file) if file.is_file() else {}
+    own = read_json(file) if file.is_file() else {}
     if own.get("pooling_mode_cls_token"):
         return "cls"
     return "last" if own.get("pooling_mode_lasttoken") else "mean"
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read ({error})") from error
-
-
-def _content(folder: Path) -> str:
-    digest = blake2b(digest_size=8)
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("1_Pooling/*.json")]):
-        digest.update(file.name.encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()

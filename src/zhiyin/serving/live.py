@@ -10,6 +10,7 @@ from threading import Lock
 
 from zhiyin.arrays import Floats
 from zhiyin.data.weights import EventWeights
+from zhiyin.encoders.cache import checked_vectors
 from zhiyin.errors import ZhiyinError
 from zhiyin.ingest.profiles import live_profile
 from zhiyin.item import Item
@@ -47,7 +48,7 @@ class Live:
         found: list[dict[str, Floats]] = [{} for _ in items]
         for space, encoder in self.recommender.encoders.items():
             try:
-                vectors = encoder.encode([item.content() for item in items])
+                vectors = checked_vectors(encoder, items)
             except ZhiyinError as error:
                 # A missing or broken encoder costs the item its vector, not the catalogue its item.
                 LOG.warning("items were not encoded in space '%s': %s", space, error)
