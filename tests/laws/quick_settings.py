@@ -8,6 +8,7 @@ DEEP: dict[str, Any] = {"embedding": 2, "hidden": (4,), "epochs": 1, "length": 4
 QUICK: dict[str, dict[str, Any]] = {
     "graph": {"factors": 4, "layers": 2, "epochs": 1, "batch": 64, "negatives": 8, "content": 0.5},
     "two_tower": {"width": 8, "buckets": 64, "epochs": 1, "negatives": 16},
+    "generative": {"width": 8, "axes_kept": 4, "codes": 4, "heads": 1, "blocks": 1, "epochs": 1, "length": 6},
     "next_item": {
         "width": 8,
         "blocks": 1,
