@@ -30,7 +30,7 @@ def halved(device: str, precision: str) -> Any:
     if kind == "cuda":
         fast = torch.cuda.is_bf16_supported()
     else:
-        fast = bool(getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16"))
+        fast = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
     return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16" or (precision == "auto" and fast))
 
 
