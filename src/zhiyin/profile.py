@@ -73,6 +73,10 @@ class History:
         return self.where(self.times < moment)
 
 
+ASKED_FOR = "asked for"
+"""The reason of an interest that the user named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interest:
     """One topic a person likes (or, in dislikes, avoids), with what supports it.

@@ -20,6 +20,7 @@ from zhiyin.query import Query
 from zhiyin.ranking.value import value
 from zhiyin.reranking.filters import Allowed
 from zhiyin.retrieval.merge import merge
+from zhiyin.retrieval.wish import WISH, Wish
 from zhiyin.stages import (
     Answering,
     Attributing,
@@ -106,6 +107,7 @@ class Recommender:
                 raise SettingError(
                     f"shelf '{name}': no source is called {sorted(unknown)}; there are {list(self.retrievers)}"
                 )
+        self.wish = Wish()
         self.items = Items()
         self.users = Vocabulary()
 
@@ -185,6 +187,8 @@ class Recommender:
         """Retrieved, merged and filtered candidates, in the order of their fused rank, before any ranker."""
         traces = traces or [Trace() for _ in queries]
         names = (shelf.sources if shelf else ()) or tuple(self.retrievers)
+        if (shelf is None or shelf.rank) and any(self.wish.there(query) for query in queries):
+            names = (*names, WISH)
         merged, more = self._allowed(queries, names, 1, traces)
         # Strict filters can leave too little: ask those queries again for far more, until the sources run dry.
         widen = 8
@@ -211,8 +215,9 @@ class Recommender:
         ]
         for name in names:
             with traces[0].step("retrieve", name) as step:
-                part = parts[name] = asked_once(self.retrievers[name], queries, len(self.items))
-                asked = [min(self.per_source[name] * widen + one, max(len(self.items), 1)) for one in seen]
+                part = parts[name] = self._answering(name, queries)
+                count = (self.wish.n if name == WISH else self.per_source[name]) * widen
+                asked = [min(count + one, max(len(self.items), 1)) for one in seen]
                 # One call for the whole batch, then each query keeps what it would have got alone.
                 listed = [one.first(own) for one, own in zip(part.retrieve(queries, max(asked)), asked, strict=True)]
                 found[name] = listed
@@ -231,6 +236,11 @@ class Recommender:
             kept.append(chosen.take(np.argsort(-chosen.scores, kind="stable").astype(np.int32)))
         return kept, more
 
+    def _answering(self, name: str, queries: Sequence[Query]) -> Answering:
+        if name == WISH:
+            return self.wish.answers(queries, self.items)
+        return asked_once(self.retrievers[name], queries, len(self.items))
+
     def ranked(
         self, queries: Sequence[Query], candidates: Sequence[Candidates], traces: Sequence[Trace]
     ) -> list[Candidates]:
@@ -243,7 +253,17 @@ class Recommender:
             for trace in traces[1:]:
                 trace.steps.append(step)
             result = [self._scored(ranker, *row) for row in zip(queries, result, numbers, strict=True)]
-        return result
+        return [self._heard(*row) for row in zip(queries, result, strict=True)] if self.rankers else result
+
+    def _heard(self, query: Query, candidates: Candidates) -> Candidates:
+        """Ranked candidates with the query's wish in their scores, and in their shares what it carried."""
+        if WISH not in candidates.sources or not self.wish.there(query):
+            return candidates
+        scores, carried = self.wish.heard(query, candidates)
+        shares = np.zeros((len(candidates), len(candidates.sources)), np.float32)
+        shares[:, candidates.sources.index(WISH)] = carried
+        heard = replace(candidates, scores=scores, shares=shares)
+        return heard.take(np.argsort(-scores, kind="stable").astype(np.int32))
 
     def _scored(self, ranker: Ranker, query: Query, candidates: Candidates, numbers: Floats) -> Candidates:
         scores = numbers[:, 0].astype(np.float32)
@@ -285,11 +305,13 @@ class Recommender:
         """What carried the scores: the sources' shares in the ranker, and the history's shares in the sources."""
         ranker = self.rankers[-1] if self.rankers and candidates.predictions is not None else None
         shares = ranker.source_shares(query, candidates, self.items) if isinstance(ranker, Attributing) else None
+        if shares is not None and candidates.shares is not None:  # the wish has its share already
+            shares = shares * (1 - candidates.shares.sum(1, keepdims=True)) + candidates.shares
         # A source that carried nothing need not be asked how.
         heard = [True] * len(candidates.sources) if shares is None else (shares > 0).any(0).tolist()
         contributions = {
             name: part.contributions(query, candidates.items)
-            for name, part in ((name, self.retrievers[name]) for name in compress(candidates.sources, heard))
+            for name, part in ((name, self.retrievers.get(name)) for name in compress(candidates.sources, heard))
             if contributing(part)
         }
         return replace(candidates, contributions=contributions, shares=shares)

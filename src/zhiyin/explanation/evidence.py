@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints
@@ -10,6 +12,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.explanation.carried import Carried, Shared
 from zhiyin.item import Items
 from zhiyin.part import learned, part, setting
+from zhiyin.profile import ASKED_FOR
 from zhiyin.query import Query
 
 KINDS = {
@@ -19,6 +22,7 @@ KINDS = {
     "social": "friends",
     "dense": "text",
     "bm25": "text",
+    "wish": "wish",
 }
 """What a source's name says about its reason; sources that read the history are known by their contributions."""
 
@@ -59,19 +63,24 @@ class Evidence:
 
         carried = Carried(query, candidates, items, shares, kind_of, self.cited)
         shared = carried.shared(candidates)
-        silent = np.where(carried.silent & (shares >= self.least), shares, 0).tolist()
+        silent = np.where(carried.silent, shares, 0).tolist()
         return tuple(
-            self._reasons(row, silent[row], carried, shared[row], query, candidates) for row in range(len(candidates))
+            self._reasons(row, silent[row], carried, shared[row], candidates) for row in range(len(candidates))
         )
 
     def _reasons(
-        self, row: int, silent: list[float], carried: Carried, shared: Shared | None, query: Query, found: Candidates
+        self, row: int, silent: list[float], carried: Carried, shared: Shared | None, found: Candidates
     ) -> tuple[Reason, ...]:
         """silent: the shares of the sources that named no event, 0 for all others."""
-        reasons = []
-        for source, share in zip(found.sources, silent, strict=True):
-            if share > 0 and (reason := self._from_source(source, share, int(found.items[row]), query)):
-                reasons.append(reason)
+        told: dict[str, Reason] = {}
+        for source, share in sorted(zip(found.sources, silent, strict=True), key=lambda one: -one[1]):
+            if share <= 0:
+                break
+            reason = self._from_source(source, share, int(found.items[row]), carried.query, carried.items)
+            if reason is not None:  # two sources that say the same are one reason
+                before = told.get(reason.kind)
+                told[reason.kind] = replace(before, share=before.share + share) if before else reason
+        reasons = [one for one in told.values() if one.share >= self.least]
         for kind, one in carried.parts.items():
             share = one.total[row]
             if share >= self.least and share > 0:
@@ -85,12 +94,14 @@ class Evidence:
             best.append(Reason("explore", number=float(found.propensities[row])))
         return tuple(best)
 
-    def _from_source(self, source: str, share: float, item: int, query: Query) -> Reason | None:
+    def _from_source(self, source: str, share: float, item: int, query: Query, items: Items) -> Reason | None:
         """A reason that the source's kind gives and that holds for this request; None otherwise."""
         kind = self._kind(source)
         if kind == "popular":
             count = self._count(item)
             return Reason(kind, number=count, share=share, source=source) if count else None
+        if kind == "wish":
+            return _of_wish(source, share, item, query, items)
         if kind == "text" and not query.text:
             return None
         if kind == "friends" and not len(query.profile.friends):
@@ -102,6 +113,15 @@ class Evidence:
 
     def _kind(self, source: str) -> str:
         return self.kinds.get(source) or KINDS.get(source, "")
+
+
+def _of_wish(source: str, share: float, item: int, query: Query, items: Items) -> Reason | None:
+    """The wish in words; without one the topic asked for that the item has."""
+    if query.text:
+        return Reason("text", share=share, source=source)
+    asked = {one.topic for one in query.profile.interests if one.reason == ASKED_FOR}
+    topic = next((one for one in items.tags.of(item) if one in asked), None)
+    return Reason("wish", topic=topic, share=share, source=source) if topic else None
 
 
 def source_shares(candidates: Candidates) -> Floats:

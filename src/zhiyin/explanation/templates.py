@@ -61,6 +61,9 @@ class Templates:
         if reason.kind == "text":
             wish = shortened(query.text)
             return (f"符合你说的“{wish}”" if chinese else f"Matches your words “{wish}”") if wish else ""
+        if reason.kind == "wish" and reason.topic:
+            label, value = self._label(reason.topic[0], chinese), shortened(reason.topic[1])
+            return f"你想要的{label}：{value}" if chinese else f"You asked for {label} {value}"
         if reason.kind == "explore" and not alone:
             return ""
         plain = PLAIN.get(reason.kind)
@@ -70,15 +73,17 @@ class Templates:
         assert reason.topic is not None
         name, value = reason.topic[0], shortened(reason.topic[1])
         count = int(reason.number or len(reason.items))
-        label = (
-            self.labels.get(f"{'zh' if chinese else 'en'}.{name}") or self.labels.get(name) or name.replace("_", " ")
-        )
+        label = self._label(name, chinese)
         if count == 1 and reason.items:
             only = title(items, reason.items[0])
             return f"与“{only}”有相同的{label}：{value}" if chinese else f"Shares {label} {value} with {only}"
         if chinese:
             return f"与你{verb[1]}的 {count:,} {self.nouns.get('zh', '件')}有相同的{label}：{value}"
         return f"Shares {label} {value} with {count:,} {self.nouns.get('en', 'items')} you {verb[0]}"
+
+    def _label(self, name: str, chinese: bool) -> str:
+        language = "zh" if chinese else "en"
+        return self.labels.get(f"{language}.{name}") or self.labels.get(name) or name.replace("_", " ")
 
 
 PLAIN = {
