@@ -2,7 +2,8 @@
 
 Starts the server on a fitted workspace as a process of its own and asks it from this one: answer times alone and from
 several callers, how soon an event changes the next answer, memory, the share of each stage, and the ratio to a bare
-FastAPI route that returns a stored answer of the same size. Prints a table; --json writes it.
+FastAPI route that returns a stored answer of the same size. Beside times on the clock it gives the processor time the
+server spent on an answer, which other work on the machine does not change much. Prints a table; --json writes it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import random
 import socket
 import subprocess
@@ -123,6 +125,12 @@ def memory(pid: int) -> dict[str, float]:
     return {line.split(":")[0]: int(line.split()[1]) / 1024 for line in lines if line.startswith(("VmRSS", "VmHWM"))}
 
 
+def worked(pid: int) -> float:
+    """Seconds of processor time a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def started(command: list[str], port: int, path: str) -> tuple[subprocess.Popen[bytes], float]:
     begun = time.perf_counter()
     process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
@@ -163,8 +171,9 @@ def measure(workspace: Path, requests: int) -> dict[str, object]:
         random.Random(0).shuffle(users)
         paths = [f"/users/{quote(users[row % len(users)])}/recommendations" for row in range(requests)]
         first = timed(caller, paths[: len(users)])
-        before = inside(caller)
+        before, spent = inside(caller), worked(server.pid)
         known = timed(caller, paths)
+        spent = worked(server.pid) - spent
         route = "/users/{user_id}/recommendations"
         own = inside(caller)[route]
         report: dict[str, object] = {
@@ -173,6 +182,7 @@ def measure(workspace: Path, requests: int) -> dict[str, object]:
             "first_answer_ms": quantiles(first),
             "answer_ms": quantiles(known),
             "inside_ms": {f"p{q}": f"<= {bound(own, before[route], q / 100):g}" for q in (50, 95, 99)},
+            "processor_ms_per_answer": round(spent / len(paths) * 1000, 2),
             "answers_per_second": {count: round(throughput(port, paths, count), 1) for count in (1, 2, 4, 8)},
             "event_to_changed_answer_ms": quantiles(changes(Caller(port), users[:200])),
             "stage_ms": {name: round(value, 3) for name, value in stages(Caller(port), users[:200]).items()},
@@ -191,9 +201,12 @@ def bare(workspace: Path, stored: bytes, requests: int) -> dict[str, object]:
     server, _ = started(["-c", BARE, str(file), str(port)], port, "/bare")
     try:
         paths = ["/bare"] * requests
+        spent = worked(server.pid)
+        times = timed(Caller(port), paths)
         return {
             "bytes": len(stored),
-            "answer_ms": quantiles(timed(Caller(port), paths)),
+            "answer_ms": quantiles(times),
+            "processor_ms_per_answer": round((worked(server.pid) - spent) / len(paths) * 1000, 2),
             "answers_per_second": round(throughput(port, paths, 4), 1),
         }
     finally:
