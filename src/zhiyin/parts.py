@@ -53,6 +53,7 @@ PARTS: dict[str, dict[str, str]] = {
         "din": "zhiyin.ranking.din:DIN",
         "dgf": "zhiyin.ranking.dgf:DGF",
         "multitask": "zhiyin.ranking.multitask:MultiTask",
+        "llm": "zhiyin.ranking.llm:LLM",
     },
     "rerank": {
         "rules": "zhiyin.reranking.rules:Rules",

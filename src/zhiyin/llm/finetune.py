@@ -19,7 +19,8 @@ from zhiyin.arrays import Array, Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import last_event_cases
 from zhiyin.errors import DataError, require
-from zhiyin.learning.loop import LoopSettings, device_of, halved, train
+from zhiyin.learning.loop import LoopSettings, train
+from zhiyin.learning.machines import device_of, halved
 from zhiyin.llm.guard import clean, scrubbed
 from zhiyin.llm.huggingface import load
 from zhiyin.llm.messages import as_chat
