@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zhiyin.arrays import Bools, Floats, Ints
 from zhiyin.event import Event
@@ -177,3 +177,13 @@ class LanguageModel(Protocol):
         timeout: float | None = None,
     ) -> Reply:
         """Answer the messages; with a JSON schema the text is JSON that satisfies it. Raises ModelError."""
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """A part that may ask a language model. use: what for, as in the workspace's settings."""
+
+    use: str
+
+    def speak_with(self, model: LanguageModel | None) -> None:
+        """Ask this model from now on; with None none is asked."""

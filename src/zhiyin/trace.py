@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 
@@ -33,9 +34,11 @@ class Trace:
         """Record a step around a block and measure its duration."""
         step = Step(stage, part)
         started = time.perf_counter()
+        token = _running.set(step)
         try:
             yield step
         finally:
+            _running.reset(token)
             step.milliseconds = (time.perf_counter() - started) * 1000
             self.steps.append(step)
 
@@ -53,3 +56,13 @@ class Trace:
             }
             for step in self.steps
         ]
+
+
+_running: ContextVar[Step | None] = ContextVar("running", default=None)
+
+
+def note(text: str) -> None:
+    """Add a word to the step that is running, for whoever reads the trace; nothing outside of a step."""
+    step = _running.get()
+    if step is not None and text not in step.note:
+        step.note = "; ".join(one for one in (step.note, text) if one)
