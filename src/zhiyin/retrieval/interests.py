@@ -1,0 +1,153 @@
+"""interests: items that have the topics a person likes, asked for or wrote about, and not those they dislike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints
+from zhiyin.data.dataset import Dataset
+from zhiyin.item import Items
+from zhiyin.part import learned, need_fitted, part, setting
+from zhiyin.query import Query
+from zhiyin.retrieval.history import follow
+from zhiyin.retrieval.terms import replaced
+from zhiyin.stages import Scorer
+from zhiyin.understanding.topics import faded
+
+GIVEN = frozenset(("asked for", "said"))
+"""Reasons of interests that do not come from the history."""
+
+
+@part
+class Interests(Scorer):
+    """The profile alone: attribute values as topics, whole and signed, so that it serves new items and new people.
+
+    A topic's strength is the sum of the faded, signed weights of the events whose items have it, times its rarity
+    (log items / items with it); what a person asked for counts as much as their strongest topic, times `asked`. An item's
+    score is the sum of strength times rarity over its topics, divided by the length of its own rarities, times a little of how
+    many people like it; below 0 where more
+    speaks against it; items that share no topic with the person never come. A refused topic counts nothing: what must not be shown is left out elsewhere.
+    """
+
+    half_life: float = setting(720.0, above=0, tune=(180.0, 720.0), at_request=True)
+    """Days after which an event counts half."""
+    asked: float = setting(1.5, least=0, at_request=True)
+    """What a topic that was asked for counts, against the strongest topic of the history."""
+    dislike: float = setting(0.5, least=0, tune=(0.25, 0.5, 1.0), at_request=True)
+    """What a disliked event counts, against a liked one."""
+    length: float = setting(0.5, least=0, most=1, tune=(0.0, 0.5, 1.0))
+    """How much an item with many topics is held back, 0 to 1."""
+
+    known: float = setting(0.5, least=0, most=1, tune=(0.0, 0.25, 0.5, 1.0), at_request=True)
+    """How much an item counts that many people liked: its score times (likes + 1) to this power; 0 reads the topics alone."""
+
+    topics: sparse.csr_matrix = learned()
+    likes: Floats = learned()
+    names: Array = learned()
+
+    def __post_init__(self) -> None:
+        self._positions: dict[tuple[str, str], int] | None = None
+        self._rows: sparse.csr_matrix | None = None
+        self._columns: sparse.csr_matrix | None = None
+
+    def fit(self, dataset: Dataset) -> Interests:
+        """See Retriever."""
+        tags = dataset.items.tags
+        self._positions = dict(tags.positions)
+        self.topics = tags.matrix.astype(np.float32)
+        self.likes = dataset.popularity()
+        self._settle()
+        return self
+
+    def extend(self, items: Items, changed: Sequence[int]) -> None:
+        """See Extendable."""
+        need_fitted(self)
+        known = self._known()
+        lists = [[known.setdefault(topic, len(known)) for topic in dict.fromkeys(items[at].tags())] for at in changed]
+        indptr = np.cumsum([0, *map(len, lists)])
+        flat = np.array([one for them in lists for one in them], np.int64)
+        new = sparse.csr_matrix((np.ones(len(flat), np.float32), flat, indptr), (len(changed), len(known)))
+        size = max(len(items), self.topics.shape[0])
+        self.topics = replaced(self.topics, np.array(changed, np.int64), new, size)
+        self._settle()
+
+    def _settle(self) -> None:
+        pairs = (part for topic in self._known() for part in topic)
+        self.names = np.frombuffer("\x00".join(pairs).encode("utf-8", "replace"), np.uint8).copy()
+        self._rows = self._columns = None
+
+    def _known(self) -> dict[tuple[str, str], int]:
+        if self._positions is None:
+            parts = self.names.tobytes().decode().split("\x00") if len(self.names) else []
+            self._positions = {pair: at for at, pair in enumerate(zip(parts[::2], parts[1::2], strict=True))}
+        return self._positions
+
+    def _weighted(self) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """What each topic says for an item: rows times rarity, [items, topics]; and items by topic, with their length taken out."""
+        if self._rows is None or self._columns is None:
+            having = np.bincount(self.topics.indices, minlength=self.topics.shape[1])
+            rarity = np.where(having > 1, np.log((self.topics.shape[0] + 1) / np.maximum(having, 1)), 0)
+            self._rows = sparse.csr_matrix(self.topics @ sparse.diags_array(rarity.astype(np.float32)))
+            lengths = np.sqrt(np.asarray(self._rows.multiply(self._rows).sum(1)).ravel())
+            scale = 1 / np.maximum(lengths, 1e-9) ** self.length
+            self._columns = sparse.csr_matrix((sparse.diags_array(scale.astype(np.float32)) @ self._rows).T)
+        return self._rows, self._columns
+
+    def _strengths(self, query: Query) -> Doubles:
+        """[topics], negative for what is disliked."""
+        rows, _ = self._weighted()
+        events, weights = self._events(query)
+        strength = follow(rows, query.profile.history.items[events], weights)
+        known, most = self._known(), float(strength.max(initial=0.0))
+        given = {one.topic: one.weight for one in query.profile.interests if one.reason in GIVEN}
+        for sign, interests in ((1, query.profile.interests), (-1, query.profile.dislikes)):
+            for one in interests:
+                at = known.get(one.topic, -1)
+                if at >= 0 and one.reason in GIVEN and (sign > 0 or one.topic not in given):
+                    strength[at] += sign * self.asked * (most or 1.0) * one.weight
+        for topic in query.profile.refusals:
+            at = known.get(topic, -1)
+            if at >= 0:
+                strength[at] = min(strength[at], 0.0)
+        return strength
+
+    def _events(self, query: Query) -> tuple[Ints, Doubles]:
+        """The events whose items are known, and what each counts."""
+        history = query.profile.history
+        weights = faded(history, self.half_life)
+        weights = np.where(weights < 0, weights * self.dislike, weights)
+        events = np.flatnonzero((weights != 0) & (history.items < self.topics.shape[0])).astype(np.int32)
+        return events, np.asarray(weights[events], np.float64)
+
+    def _prior(self) -> Floats:
+        """What an item's score is multiplied by. [items]"""
+        likes = np.zeros(self.topics.shape[0], np.float32)
+        likes[: len(self.likes)] = self.likes
+        return np.asarray((likes + 1) ** self.known, np.float32)
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        """See Scorer."""
+        need_fitted(self)
+        _, columns = self._weighted()
+        prior = self._prior()
+        rows = np.empty((len(queries), columns.shape[1]), np.float32)
+        for row, query in enumerate(queries):
+            strength = self._strengths(query)
+            topics = np.flatnonzero(strength)
+            # Of somebody who only said what they dislike, nothing is known to like.
+            rows[row] = follow(columns, topics, strength[topics]) * prior if (strength > 0).any() else 0
+        return np.where(rows != 0, rows, NEVER).astype(np.float32)
+
+    def contributions(self, query: Query, items: Ints) -> Floats:
+        """See Contributing. What was asked for is carried by no event."""
+        rows, columns = self._weighted()
+        result = np.zeros((len(items), len(query.profile.history)), np.float32)
+        known = np.flatnonzero(items < columns.shape[1])
+        events, weights = self._events(query)
+        if len(known) and len(events):
+            likeness = (rows[query.profile.history.items[events]] @ columns[:, items[known]]).toarray()
+            result[np.ix_(known, events)] = (likeness * weights[:, None]).T * self._prior()[items[known], None]
+        return result
