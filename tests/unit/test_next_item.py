@@ -15,7 +15,7 @@ import pytest
 from zhiyin.arrays import unit_rows
 from zhiyin.data.dataset import Interactions, build
 from zhiyin.data.split import last_event_cases
-from zhiyin.errors import DataError, SettingError, TrainingError
+from zhiyin.errors import DataError, SettingError, TooLarge, TrainingError
 from zhiyin.item import Item, Items
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
@@ -169,6 +169,18 @@ def test_refit_goes_on_from_what_was_learned():
     assert part.course["refit"]["epochs"] == part.refit_epochs
     with pytest.raises(DataError, match="call fit"):
         part.refit(small_dataset())
+
+
+def test_going_on_needs_the_texts_it_began_with():
+    data = ring(texts=True)
+    part = NextItem(**SMALL, epochs=1).fit(data)
+    with pytest.raises(DataError, match="space 'text'"):
+        part.refit(replace(data, items=Items(data.items.rows)))
+
+
+def test_a_catalogue_larger_than_memory_says_what_would_help():
+    with pytest.raises(TooLarge, match=r"memory_gb allows 1e-06.*lower width"):
+        NextItem(**SMALL, memory_gb=1e-6).fit(ring())
 
 
 def test_nothing_to_learn_from_is_an_answer_of_nothing():

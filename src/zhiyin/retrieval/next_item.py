@@ -12,7 +12,7 @@ import numpy as np
 
 from zhiyin.arrays import NEVER, Array, Floats, Longs
 from zhiyin.data.dataset import Dataset
-from zhiyin.errors import DataError, SettingError, require
+from zhiyin.errors import DataError, SettingError, TooLarge, require
 from zhiyin.item import Items
 from zhiyin.learning.forward import last_state
 from zhiyin.learning.loop import LoopSettings, Progress, load_weights, train
@@ -25,6 +25,9 @@ from zhiyin.stages import Scorer
 
 if TYPE_CHECKING:
     from zhiyin.learning.transformer import Transformer
+
+COPIES = 10
+"""Tables of all items' vectors held while training: weights, gradients, moments, texts, the best so far and a checkpoint."""
 
 LOG = logging.getLogger("zhiyin.training")
 
@@ -79,12 +82,16 @@ class NextItem(Scorer):
     """Users, a third of all at most, whose last event is kept out of training to stop by; with 0 all epochs are run."""
     refit_epochs: int = setting(2, least=1)
     """Epochs on all data when it goes on from what it learned."""
+    refit_rate: float = setting(0.1, above=0, most=1)
+    """The share of learning_rate with which it goes on: a fast start would undo what a slow end found."""
     minutes: float = setting(0.0, least=0)
     """Wall time after which no epoch begins; 0 for no limit."""
     precision: str = setting("auto", options=("auto", "float32", "bfloat16"))
     """Of products in training; "auto" takes bfloat16 where the processor has it."""
     device: str = setting("auto")
     """A torch device, or "auto" for a GPU where there is one."""
+    memory_gb: float = setting(4.0, above=0)
+    """The most memory that the items' vectors may take in training."""
     checkpoint: str = setting("")
     """A folder to save training to after each epoch; a fit that was cut off goes on from it. "" for none."""
     seed: int = setting(0, least=0)
@@ -102,12 +109,21 @@ class NextItem(Scorer):
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def fit(self, dataset: Dataset) -> NextItem:
-        """See Retriever. Raises TrainingError on a loss that is not finite or a checkpoint of another training."""
+        """See Retriever.
+
+        Raises TrainingError on a loss that is not finite or a checkpoint of another training, and TooLarge.
+        """
+        need = COPIES * 4 * self.width * len(dataset.items) / 1e9
+        if need > self.memory_gb:
+            raise TooLarge(
+                f"next_item: {len(dataset.items):,} items of width {self.width} need {need:.1f} GB, memory_gb allows "
+                f"{self.memory_gb:g}: raise it, or lower width"
+            )
         self.weights, self.course = {}, {}
         self.vectors = np.zeros((len(dataset.items), self.width), np.float32)
         self.axes = text_axes(dataset.items.vectors.get(self.space), self.width)
         held = self._held(dataset)
-        self._learn(dataset, held, self.epochs, "fit")
+        self._learn(dataset, held, self._loop(self.epochs), "fit")
         return self
 
     def refit(self, dataset: Dataset) -> NextItem:
@@ -117,9 +133,11 @@ class NextItem(Scorer):
             raise DataError(
                 f"next_item: refit on {len(dataset.items):,} items, learned on {len(self.vectors):,}; call fit for another catalogue"
             )
+        if self.axes and self.space not in dataset.items.vectors:
+            raise DataError(f"next_item: items came without vectors in space '{self.space}', which it was fitted with")
         if not self.weights:
             return self.fit(dataset)
-        self._learn(dataset, np.empty(0, np.int64), self.refit_epochs, "refit")
+        self._learn(dataset, np.empty(0, np.int64), self._loop(self.refit_epochs, self.refit_rate), "refit")
         return self
 
     def _held(self, dataset: Dataset) -> Longs:
@@ -129,7 +147,7 @@ class NextItem(Scorer):
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
 
-    def _learn(self, dataset: Dataset, held: Longs, epochs: int, what: str) -> None:
+    def _learn(self, dataset: Dataset, held: Longs, loop: LoopSettings, what: str) -> None:
         sequences = Sequences.of(dataset, self.length, self.windows, held)
         if not len(sequences):  # nobody has two liked events: there is no order to learn
             return
@@ -144,7 +162,7 @@ class NextItem(Scorer):
         folder = Path(self.checkpoint) / what if self.checkpoint else None
         seen: list[Progress] = []
         best = train(
-            model, len(sequences), self.batch, task.loss, self._loop(epochs),
+            model, len(sequences), self.batch, task.loss, loop,
             validate=task.validate if len(held) else None, checkpoint=folder, identity=self._identity(task.identity(), what),
             progress=lambda state: seen.append(_said(what, state)),
         )  # fmt: skip
@@ -155,9 +173,9 @@ class NextItem(Scorer):
             course = {"epochs": seen[-1].epoch, "best": seen[-1].best_epoch}
             self.course = {**self.course, what: {**course, **({"ndcg@10": seen[-1].values} if len(held) else {})}}
 
-    def _loop(self, epochs: int) -> LoopSettings:
+    def _loop(self, epochs: int, rate: float = 1.0) -> LoopSettings:
         return LoopSettings(
-            epochs=epochs, patience=self.patience, learning_rate=self.learning_rate, seed=self.seed,
+            epochs=epochs, patience=self.patience, learning_rate=self.learning_rate * rate, seed=self.seed,
             seconds=self.minutes * 60 or None, device=self.device, precision=self.precision,
             cooling=self.cooling,
         )  # fmt: skip
