@@ -1,6 +1,7 @@
 """Workspace: one folder that holds a user's store, caches and versions, and the jobs that run on it.
 
 zhiyin.db            events, items, users (another URL can take its place: PostgreSQL)
+zhiyin.toml          settings of the language model, where there is one; llm.db what it said and cost
 vectors.db           encoded texts by content, so that nothing is encoded twice
 versions/0001/ …     fitted recommenders (see version.py); `current` names the one that serves
 quarantine/          rows that could not be read, and why
@@ -11,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +22,16 @@ from zhiyin.data.weights import EventWeights
 from zhiyin.encoders.cache import encode_items
 from zhiyin.errors import DataError, SavedVersionError
 from zhiyin.ingest.build import dataset_from_store
+from zhiyin.ports import Speaking
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.stores.sql import SqlStore
 from zhiyin.version import Manifest, load_version, read_manifest, save_version
 
 if TYPE_CHECKING:
+    from zhiyin.distillation import Outcome
     from zhiyin.ingest.files import Summary
+    from zhiyin.llm.configured import Models
 
 
 class Workspace:
@@ -63,11 +67,15 @@ class Workspace:
         dataset = dataset_from_store(self.store, EventWeights.from_table(recipe.events), None)
         if not len(dataset.interactions):
             raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
+        self.encode(recipe, dataset, progress)
+        return dataset
+
+    def encode(self, recipe: Recipe, dataset: Dataset, progress: Progress = silent) -> None:
+        """Give the items the vectors of a recipe's encoders, each text once."""
         for space, encoder in recipe.encoders.items():
             text = f"encode the items' {space}"
             progress(text)
             encode_items(dataset.items, space, encoder, self.folder / "vectors.db", partial(progress, text))
-        return dataset
 
     # -- versions ---------------------------------------------------------------------------------------------------
 
@@ -84,7 +92,31 @@ class Workspace:
                 self.promote(version)
                 return version
         dataset = self.dataset(recipe, progress)
+        self._speak(recipe)
         recipe.recommender.fit(dataset, progress=progress)
+        return self._keep(recipe, dataset, fingerprint, progress)
+
+    def distill(self, teacher: str, student: str, progress: Progress = silent, **how: Any) -> tuple[Outcome, str]:
+        """Let a slow recipe teach a light one, by name; see distillation.distill, also for `how`.
+
+        What was taught becomes the current version, "" where nothing was or where it was a placebo. It holds the
+        student alone.
+        """
+        from zhiyin.distillation import check_teachable
+        from zhiyin.distillation import distill as teach
+
+        slow, light = load_recipe(teacher), load_recipe(student)
+        check_teachable(light.recommender)
+        dataset = self.dataset(slow, progress)
+        self.encode(light, dataset, progress)
+        self._speak(slow)
+        outcome = teach(slow.recommender, light.recommender, dataset, progress=progress, **how)
+        if not outcome.taught or how.get("placebo"):
+            return outcome, ""
+        # Not the fingerprint of a plain fit: fitting the student anew must not find this one up to date.
+        return outcome, self._keep(light, dataset, f"taught by {slow.name} {self.fingerprint(light)}", progress)
+
+    def _keep(self, recipe: Recipe, dataset: Dataset, fingerprint: str, progress: Progress) -> str:
         version = f"{int((self.versions() or ['0'])[-1]) + 1:04d}"
         facts: dict[str, Any] = {
             "users": len(dataset.users),
@@ -129,7 +161,25 @@ class Workspace:
 
     def load(self, version: str | None = None) -> Recipe:
         """The fitted recipe of a version, the current one when None."""
-        return load_version(self.versions_folder / (version or self.current()))
+        recipe = load_version(self.versions_folder / (version or self.current()))
+        self._speak(recipe)
+        return recipe
+
+    # -- the language model -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def models(self) -> Models:
+        """The language model for each use, as zhiyin.toml and the environment say. Nothing is loaded before it is asked."""
+        from zhiyin.llm.configured import Models, read_settings
+
+        return Models(self.folder, read_settings(self.folder), self.clock)
+
+    def _speak(self, recipe: Recipe) -> None:
+        """Give the parts that may ask a language model the one for their use."""
+        made = recipe.recommender
+        for part in (*made.rankers, *made.rerankers, *made.explainers):
+            if isinstance(part, Speaking):
+                part.speak_with(self.models.of(part.use))
 
     def manifests(self) -> list[dict[str, Any]]:
         """What each version was made of, oldest first."""

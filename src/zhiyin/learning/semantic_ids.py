@@ -37,7 +37,8 @@ class SemanticIds:
         """Ids for vectors [items, width]. size: codes per level, fewer where there are fewer items."""
         size = max(1, min(size, len(vectors)))
         rest = np.asarray(vectors, np.float32).copy()
-        books, columns = [], []
+        books: list[Floats] = []
+        columns: list[Longs] = []
         for level in range(levels):
             book = centroids(rest, size, np.random.default_rng([seed, level]))
             chosen = with_room(distances(rest, book), int(np.ceil(SLACK * len(rest) / size)))
@@ -70,7 +71,7 @@ class SemanticIds:
     @property
     def extras(self) -> int:
         """Values that the extra token may have."""
-        return max(self.books.shape[1], 256)
+        return max(int(self.books.shape[1]), 256)
 
     def extended(self, vectors: Floats, rows: Array) -> SemanticIds:
         """With ids for new or changed items, from the same books. vectors: [rows, width]"""
@@ -98,7 +99,7 @@ class SemanticIds:
     def use(self) -> Doubles:
         """Share of each level's codes that some item has. [levels]"""
         used = [len(np.unique(column)) for column in self.codes.T[:-1]]
-        return np.array(used, np.float64) / self.books.shape[1]
+        return np.asarray(np.array(used) / self.books.shape[1], np.float64)
 
 
 def distances(vectors: Floats, book: Floats) -> Floats:

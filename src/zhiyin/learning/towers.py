@@ -30,6 +30,10 @@ class Towers(nn.Module):
     texts: [items, width], zeros where an item has none. words, word_weights: [items, most], hashed terms.
     """
 
+    texts: Tensor
+    item_words: Tensor
+    word_weights: Tensor
+
     def __init__(self, shape: TowerShape, texts: Tensor, words: Tensor, word_weights: Tensor, drop: float) -> None:
         super().__init__()
         width, self.drop = shape.width, drop

@@ -131,7 +131,7 @@ class TwoTower:
         model = self._model(dataset.items)
         sequences, asked = Sequences.of(dataset, self.length, 1, held), Sequences.ends_of(dataset, self.length, held)
         popularity = np.bincount(dataset.liked.items, minlength=len(dataset.items))
-        users = dataset.liked.users
+        users = dataset.liked.users.astype(np.int64)
         attributes = [
             hashed_attributes(dataset.user_attributes.get(name, {}), len(self._attributes())) for name in dataset.users
         ]
@@ -172,8 +172,8 @@ class TwoTower:
         words, word_weights = weighted(hashed_items(items.rows, self.buckets), self.rarity)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            arrays = (self._texts_of(items), words, word_weights)
-            model = Towers(shape, *(torch.from_numpy(one) for one in arrays), self.dropout)
+            texts, *terms = (torch.from_numpy(one) for one in (self._texts_of(items), words, word_weights))
+            model = Towers(shape, texts, terms[0], terms[1], self.dropout)
         if self.weights:
             load_weights(model, self.weights)
         return model

@@ -1,0 +1,176 @@
+"""Distillation: a better teacher's order is learned, a worse one is refused, a shuffled one teaches nothing, and what serves
+afterwards never asks the teacher."""
+
+import copy
+
+import numpy as np
+import pytest
+
+from zhiyin.candidates import Candidates
+from zhiyin.data.dataset import build
+from zhiyin.distillation import distill, grades
+from zhiyin.errors import SettingError
+from zhiyin.item import Item, Items
+from zhiyin.learning.distill import confidence, lessons, standardised, union
+from zhiyin.part import learned, part
+from zhiyin.query import Query
+from zhiyin.ranking.blend import Blend
+from zhiyin.recommender import Recommender
+from zhiyin.retrieval.popular import Popular
+from zhiyin.retrieval.two_tower import TwoTower
+from zhiyin.saving import load_part, save_part
+from zhiyin.stages import Scorer
+
+
+def test_a_lesson_holds_what_either_would_show():
+    assert union(np.array([4, 2, 9]), np.array([2, 7, 1]), 2).tolist() == [4, 2, 7]
+
+
+def test_a_teacher_without_an_opinion_is_not_confident():
+    assert confidence(standardised([3, 3, 3]), 1.0) == pytest.approx(0)
+    assert confidence(np.array([50.0, 0, 0], np.float32), 1.0) == pytest.approx(1)
+    assert confidence(np.zeros(1, np.float32), 1.0) == 0
+    assert standardised([1.0, np.nan, 3.0]).tolist() == pytest.approx(standardised([1.0, 1.0, 3.0]).tolist())
+
+
+def test_lists_count_by_confidence_and_not_where_the_teacher_was_wrong():
+    lists = [(np.array([0, 1, 2]), [9.0, 0, 0]), (np.array([3, 4]), [1.0, 1.0]), (np.array([5, 6]), [2.0, 0])]
+    found = lessons([Query()] * 3, lists, right=np.array([True, True, False]))
+    assert found.items.tolist() == [[0, 1, 2], [3, 4, -1], [5, 6, -1]]
+    assert found.weights.tolist() == [pytest.approx(3), 0, 0]
+    shuffled = found.shuffled(1)
+    assert sorted(shuffled.scores[0]) == sorted(found.scores[0])
+    assert shuffled.scores[1, 2] == 0
+
+
+def test_grades_follow_the_teachers_places_and_the_right_answer_is_highest():
+    given = grades(np.array([5, 6, 7, 8]), np.array([7, 5, 6, -1]), np.array([0.1, 0.9, 0.2, 9]), np.array([8]))
+    assert given.tolist() == [4, 3, 3, 4]
+
+
+KINDS = 4
+
+
+@part
+class Knowing(Scorer):
+    """A teacher that knows what no event says: which items are of a kind. It asks a language model for it."""
+
+    size: int = learned()
+    model = None
+
+    def fit(self, dataset):
+        self.size = len(dataset.items)
+        self.kinds = np.array([int(one.item_id) % KINDS for one in dataset.items.rows])
+        return self
+
+    def scores(self, queries):
+        rows = np.zeros((len(queries), self.size), np.float32)
+        for row, query in enumerate(queries):
+            self.model()
+            rows[row] = 0.001 * np.arange(self.size) / self.size
+            for item in query.profile.history.items:
+                rows[row] += self.kinds == self.kinds[item]
+        return rows
+
+
+class Asked:
+    """Counts the calls of a language model."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self):
+        self.calls += 1
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Everyone likes one of four kinds; an item is met three times, too seldom to learn its kind from events."""
+    rng, rows = np.random.default_rng(0), []
+    for user in range(200):
+        chosen = rng.choice(30, 3, replace=False) * KINDS + user % KINDS
+        rows += [(f"u{user}", str(item), float(place)) for place, item in enumerate(chosen)]
+    users, ids, times = zip(*rows, strict=True)
+    made = build(users, Items.of([Item(str(number)) for number in range(30 * KINDS)]), ids, np.array(times))
+    return type(made)(made.users, made.items, made.interactions, made.as_of, has_clock=False)
+
+
+def light():
+    return Recommender(
+        retrieve=[
+            TwoTower(width=16, buckets=16, hide=0.0, batch=32, epochs=12, learning_rate=0.01, negatives=200, taught=5.0)
+        ]
+    )
+
+
+def teacher(model):
+    knowing = Knowing()
+    knowing.model = model
+    return Recommender(retrieve={"knowing": knowing})
+
+
+def test_a_better_teacher_is_learned_from_a_shuffled_one_is_not_and_serving_asks_nobody(dataset, tmp_path):
+    model, student = Asked(), light()
+    outcome = distill(teacher(model), student, dataset, judges=0.5)
+    assert not outcome.refused
+    assert outcome.taught
+    assert outcome.teacher > outcome.before
+    assert outcome.gain[1] > 0, outcome.lines()
+    placebo = distill(teacher(Asked()), light(), dataset, judges=0.5, placebo=True)
+    assert placebo.gain[0] < outcome.gain[0] / 2, (placebo.lines(), outcome.lines())
+    asked = model.calls
+    assert asked > 0
+    save_part(student.retrievers["two_tower"], tmp_path / "two_tower")
+    served = Recommender(retrieve={"two_tower": load_part(tmp_path / "two_tower")})
+    served.take_catalogue(dataset)
+    answers = served.recommend_batch([Query(dataset.profile(user)) for user in range(20)])
+    assert all(len(one.candidates) == 10 for one in answers)
+    assert model.calls == asked, "what serves calls no language model"
+
+
+def test_a_teacher_that_is_not_better_is_refused(dataset):
+    student = light()
+    student.retrievers["two_tower"].epochs = 2
+    outcome = distill(Recommender(retrieve=[Popular()]), student, dataset)
+    assert "not better than the student" in outcome.refused
+    assert not outcome.taught
+    assert outcome.after == outcome.before
+    assert "refused" in outcome.lines()[1]
+    assert len(student.recommend(Query(dataset.profile(0))).candidates) == 10, "the student serves, untaught"
+
+
+def test_rankers_learn_grades(dataset):
+    student = Recommender(retrieve=[Popular()], rank=[Blend()])
+    before = copy.deepcopy(student.rankers[0])
+    outcome = distill(teacher(Asked()), student, dataset, judges=0.5)
+    assert not outcome.refused
+    assert outcome.lessons > 0
+    assert student.rankers[0] is not before
+    assert isinstance(student.recommend(Query(dataset.profile(3))).candidates, Candidates)
+
+
+def test_a_student_that_cannot_be_taught_is_refused_at_once():
+    with pytest.raises(SettingError, match="can be taught and it has no ranker: take two_tower"):
+        distill(Recommender(retrieve=[Popular()]), Recommender(retrieve=[Popular()]), None)
+
+
+@part
+class Talking:
+    """A ranker that asks a language model at every request."""
+
+    use = "rank"
+    actions = ("relevance",)
+
+    def fit(self, dataset, rows, valid=None):
+        return self
+
+    def predict(self, queries, candidates, items):
+        return [np.zeros((len(one), 1), np.float32) for one in candidates]
+
+    def speak_with(self, model):
+        pass
+
+
+def test_a_student_that_would_ask_a_language_model_itself_is_refused():
+    with pytest.raises(SettingError, match="talking asks a language model; a student must serve without"):
+        distill(Recommender(retrieve=[Popular()]), Recommender(retrieve=[Popular()], rank=[Talking()]), None)
