@@ -66,6 +66,7 @@ PARTS: dict[str, dict[str, str]] = {
     "explain": {
         "evidence": "zhiyin.explanation.evidence:Evidence",
         "templates": "zhiyin.explanation.templates:Templates",
+        "rephrased": "zhiyin.explanation.rephrased:Rephrased",
     },
 }
 

@@ -25,6 +25,7 @@ from zhiyin.serving.chat import make_chat
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.feedback import sentence
+from zhiyin.serving.forgetting import forget_with
 from zhiyin.serving.gate import Gate, Measurements
 from zhiyin.serving.reference import reference_page
 from zhiyin.serving.routes import make_routes, reply
@@ -63,6 +64,7 @@ def create_app(engine: Engine) -> FastAPI:
     app.include_router(_operations(app, engine))
     app.include_router(make_routes(engine))
     app.include_router(make_chat(engine))
+    forget_with(engine)
     app.mount("/web", Assets(directory=WEB, check_dir=False), name="web")
     app.add_middleware(Gate, engine=engine, measurements=app.state.measurements)
     return app
