@@ -103,7 +103,7 @@ def trained(part: NextItem, split: Split, name: str, folder: Path | None) -> tup
         if folder is not None:
             at = folder.with_name(folder.name + ("-past" if what == "fit" else ""))
             save_part(part, at)
-            (at / "run.json").write_text(json.dumps(cost))
+            (at / "run.json").write_text(json.dumps({**cost, "events": len(data.interactions)}))
     return part, cost
 
 
