@@ -303,8 +303,11 @@ class Recommender:
 
     def _with_evidence(self, query: Query, candidates: Candidates) -> Candidates:
         """What carried the scores: the sources' shares in the ranker, and the history's shares in the sources."""
-        ranker = self.rankers[-1] if self.rankers and candidates.predictions is not None else None
-        shares = ranker.source_shares(query, candidates, self.items) if isinstance(ranker, Attributing) else None
+        # A last ranker that only moves what another scored leaves the shares to that one.
+        tellers = (
+            [one for one in self.rankers if isinstance(one, Attributing)] if candidates.predictions is not None else []
+        )
+        shares = tellers[-1].source_shares(query, candidates, self.items) if tellers else None
         if shares is not None and candidates.shares is not None:  # the wish has its share already
             shares = shares * (1 - candidates.shares.sum(1, keepdims=True)) + candidates.shares
         # A source that carried nothing need not be asked how.

@@ -13,8 +13,9 @@ from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.split import Cases, cases_after, last_event_cases
 from zhiyin.errors import SettingError
+from zhiyin.item import Items
 from zhiyin.query import Query
-from zhiyin.stages import Fittable, RankingRows, Refitting, Refreshing
+from zhiyin.stages import Fittable, Ranker, RankingRows, Refitting, Refreshing
 
 if TYPE_CHECKING:
     from zhiyin.recommender import Recommender
@@ -38,9 +39,11 @@ def fit_recommender(
         progress("collect candidates to learn ranking from")
         recommender.take_catalogue(past)
         rows, valid = ranking_rows(recommender, cases, dataset=dataset)
-        for ranker in recommender.rankers:
+        for number, ranker in enumerate(recommender.rankers):
             progress(f"fit {type(ranker).__name__.lower()} on {len(rows):,} requests")
             ranker.fit(past, rows, valid)
+            if number + 1 < len(recommender.rankers):
+                rows, valid = (scored_by(ranker, one, past.items) for one in (rows, valid))
             if isinstance(ranker, Refreshing):
                 ranker.refresh(dataset)
     for name, retriever in recommender.retrievers.items():
@@ -53,6 +56,16 @@ def fit_recommender(
     for part in (*recommender.rerankers, *shelved, *recommender.explainers):
         if isinstance(part, Fittable):
             part.fit(dataset)
+
+
+def scored_by(ranker: Ranker, rows: RankingRows, items: Items) -> RankingRows:
+    """Rows as the next ranker meets them when it serves: with the scores of the one before. Their order stays."""
+    numbers = ranker.predict(rows.queries, rows.candidates, items)
+    scored = [
+        replace(one, actions=ranker.actions, predictions=table, scores=table[:, 0].astype(np.float32))
+        for one, table in zip(rows.candidates, numbers, strict=True)
+    ]
+    return replace(rows, candidates=scored)
 
 
 def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
@@ -129,7 +142,11 @@ def _of_tenth(queries: Sequence[Query]) -> np.ndarray:
 
 
 def _part(
-    queries: list[Query], shown: list[Candidates], labels: list[Floats], outcomes: list[Interactions], chosen: np.ndarray
+    queries: list[Query],
+    shown: list[Candidates],
+    labels: list[Floats],
+    outcomes: list[Interactions],
+    chosen: np.ndarray,
 ) -> RankingRows:
     rows = np.flatnonzero(chosen)
     after = [outcomes[r] for r in rows] if outcomes else ()

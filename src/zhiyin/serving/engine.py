@@ -322,9 +322,15 @@ def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engin
     """An engine on a workspace's current version. Raises SavedVersionError when nothing is fitted yet."""
     version = workspace.current()
     recipe = workspace.load(version)
-    return Engine(
+    engine = Engine(
         recipe, workspace.store, version=version, versions=workspace, settings=settings, clock=workspace.clock
     )
+
+    def forget(user_id: str) -> None:
+        workspace.models.forget(user_id)
+
+    engine.on_forget.append(forget)
+    return engine
 
 
 def _draw(request_id: str) -> int:
