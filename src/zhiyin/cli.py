@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_distill, cli_finetune, cli_llm
+from zhiyin import cli_distill, cli_finetune, cli_llm, cli_tune
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -24,6 +24,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(cli_llm.app, name="llm")
 app.add_typer(cli_finetune.app, name="finetune")
 app.command()(cli_distill.distill)
+app.command()(cli_tune.tune)
 
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.readers import read_folder
@@ -18,6 +19,9 @@ from zhiyin.evaluation.tune import PATIENCE, tune
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.stages import Encoder
+
+if TYPE_CHECKING:
+    from zhiyin.evaluation.study import Studied
 
 SPLITS = {"time": time_split, "leave-one-out": leave_one_out}
 
@@ -44,6 +48,43 @@ def run_evaluation(
     Raises DataError, SettingError.
     """
     folder = Path(data_folder)
+    recipe, split, dataset = _prepared(folder, recipe_name, split_name, core, cache_path, progress)
+    notes = [f"{len(dataset.interactions):,} events, {len(dataset.items):,} items" + (f", {core}-core" if core else "")]
+    if users is not None and users < len(split.test):
+        notes.append(f"a random sample of {users:,} of {len(split.test):,} test cases, seed {seed}")
+        split = replace(split, test=split.test.sample(users, seed))
+    report = _measured(recipe, split, folder.resolve().name, tune_budget, patience, seed, notes, progress)
+    write_report(report, json_path, html_path)
+    return report
+
+
+def searched(
+    data_folder: str | Path,
+    recipe_name: str,
+    split_name: str = "time",
+    *,
+    core: int | None = None,
+    cache_path: Path | None = None,
+    progress: Progress = silent,
+    **how: Any,
+) -> Studied:
+    """The job behind `zhiyin tune`: a recipe's settings searched on a folder of data. how: see study.study."""
+    from zhiyin.evaluation.study import study
+
+    recipe, split, _ = _prepared(data_folder, recipe_name, split_name, core, cache_path, progress)
+    return study(recipe, split, progress=progress, **how)
+
+
+def _prepared(
+    data_folder: str | Path,
+    recipe_name: str,
+    split_name: str,
+    core: int | None,
+    cache_path: Path | None,
+    progress: Progress,
+) -> tuple[Recipe, Split, Dataset]:
+    """The recipe, the split of the folder's data, and the data, encoded."""
+    folder = Path(data_folder)
     if split_name not in SPLITS:
         raise SettingError(f"split '{split_name}': must be one of {', '.join(SPLITS)}")
     recipe = load_recipe(recipe_name)
@@ -52,14 +93,7 @@ def run_evaluation(
     if core:
         dataset = k_core(dataset, core)
     encode(recipe, dataset, cache_path, progress)
-    split = SPLITS[split_name](dataset)
-    notes = [f"{len(dataset.interactions):,} events, {len(dataset.items):,} items" + (f", {core}-core" if core else "")]
-    if users is not None and users < len(split.test):
-        notes.append(f"a random sample of {users:,} of {len(split.test):,} test cases, seed {seed}")
-        split = replace(split, test=split.test.sample(users, seed))
-    report = _measured(recipe, split, folder.resolve().name, tune_budget, patience, seed, notes, progress)
-    write_report(report, json_path, html_path)
-    return report
+    return recipe, SPLITS[split_name](dataset), dataset
 
 
 def _measured(
