@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 from scipy.linalg import lapack
 
 from zhiyin.arrays import NEVER, Floats, Ints
@@ -40,7 +41,11 @@ class Ease(Scorer):
 
     def fit(self, dataset: Dataset) -> Ease:
         """See Retriever."""
-        matrix = dataset.binary()
+        self.learn(dataset.binary())
+        return self
+
+    def learn(self, matrix: sparse.csr_matrix) -> None:
+        """Learn from who met what: csr of ones [users, items]. Raises TooLarge."""
         used = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
         need = MATRICES * 4 * len(used) ** 2 / 1e9
         if need > self.memory_gb:
@@ -51,7 +56,6 @@ class Ease(Scorer):
         self.weights = ridge_weights(matrix[:, used], self.regularization)
         self.columns = np.full(matrix.shape[1], -1, np.int32)
         self.columns[used] = np.arange(len(used), dtype=np.int32)
-        return self
 
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""

@@ -1,0 +1,33 @@
+"""Placebos: data with one meaning taken out and everything else left as it was. A gain that is real is lost on them."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+SWAPS = 10
+"""Swaps tried per tie; after about that many, ties are as good as random given the degrees."""
+
+
+def rewired(ties: sparse.csr_matrix, seed: int = 0) -> sparse.csr_matrix:
+    """Ties between users dealt out anew, so that everyone keeps the number of friends but not who they are.
+
+    Two ties a-b and c-d become a-d and c-b, unless that would tie someone to themselves or to a friend twice. ties:
+    csr [users, users]; a tie one way is taken as a tie both ways. Returns csr of ones.
+    """
+    both = sparse.coo_matrix(sparse.triu(ties + ties.T, 1))
+    ends = np.stack([both.row, both.col], 1).astype(np.int64).tolist()
+    known = {(a, b) for a, b in ends} | {(b, a) for a, b in ends}
+    rng = np.random.default_rng(seed)
+    tried = rng.integers(0, max(len(ends), 1), (SWAPS * len(ends), 2)).tolist()
+    turned = (rng.random(len(tried)) < 0.5).tolist()
+    for (one, other), turn in zip(tried, turned, strict=True):
+        (a, b), (c, d) = ends[one], ends[other][:: -1 if turn else 1]
+        if a == d or c == b or (a, d) in known or (c, b) in known:
+            continue
+        known -= {(a, b), (b, a), (c, d), (d, c)}
+        known |= {(a, d), (d, a), (c, b), (b, c)}
+        ends[one], ends[other] = [a, d], [c, b]
+    rows, columns = np.array(ends, np.int64).reshape(-1, 2).T
+    half = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), ties.shape)
+    return sparse.csr_matrix(half + half.T)
