@@ -32,6 +32,7 @@ PARTS: dict[str, dict[str, str]] = {
         "ease": "zhiyin.retrieval.ease:Ease",
         "als": "zhiyin.retrieval.als:ALS",
         "graph": "zhiyin.retrieval.graph:Graph",
+        "social": "zhiyin.retrieval.social:Social",
         "next_item": "zhiyin.retrieval.next_item:NextItem",
         "two_tower": "zhiyin.retrieval.two_tower:TwoTower",
         "joint": "zhiyin.retrieval.joint:Joint",
