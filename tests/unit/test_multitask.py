@@ -73,7 +73,7 @@ def test_in_ple_a_task_never_reads_another_tasks_expert_in_one_level():
 
 def test_between_two_levels_the_shared_experts_hear_all_tasks():
     mixture, x = Experts(5, tasks=2, shared=1, own=1, hidden=4, levels=2).eval(), torch.randn(7, 5)
-    assert mixture.levels[0].passing.out_features == 3
+    assert mixture.levels[0].passing[1].out_features == 3
     assert mixture.levels[1].passing is None
     before = mixture(x)[0][0].detach().clone()
     with torch.no_grad():

@@ -43,24 +43,23 @@ class Level(nn.Module):
     def __init__(self, width: int, tasks: int, shared: int, own: int, hidden: int, drop: float, passes: bool) -> None:
         super().__init__()
         self.shared = nn.ModuleList(_expert(width, hidden) for _ in range(shared))
-        self.own = nn.ModuleList(nn.ModuleList(_expert(width, hidden) for _ in range(own)) for _ in range(tasks))
-        self.gates = nn.ModuleList(nn.Linear(width, own + shared) for _ in range(tasks))
-        self.passing = nn.Linear(width, tasks * own + shared) if passes else None
-        self.drop = drop
+        self.own = nn.ModuleList(_expert(width, hidden) for _ in range(tasks * own))  # task after task
+        self.gates = nn.ModuleList(_gate(width, own + shared) for _ in range(tasks))
+        self.passing = _gate(width, tasks * own + shared) if passes else None
+        self.drop, self.each = drop, own
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """inputs: one per task, then the shared one."""
         shared = [expert(inputs[-1]) for expert in self.shared]
-        own = [[expert(x) for expert in experts] for experts, x in zip(self.own, inputs, strict=False)]
+        own = [expert(inputs[place // self.each]) for place, expert in enumerate(self.own)]
         found, opened = [], []
-        for gate, x, mine in zip(self.gates, inputs, own, strict=False):
-            weights = self._opened(gate(x))
+        for task, gate in enumerate(self.gates):
+            weights = self._opened(gate(inputs[task]))
+            mine = own[task * self.each : (task + 1) * self.each]
             found.append(_mixed(weights, [*mine, *shared]))
             opened.append(weights)
         if self.passing is not None:
-            found.append(
-                _mixed(self._opened(self.passing(inputs[-1])), [*(one for mine in own for one in mine), *shared])
-            )
+            found.append(_mixed(self._opened(self.passing(inputs[-1])), [*own, *shared]))
         return found, opened
 
     def _opened(self, logits: Tensor) -> Tensor:
@@ -80,6 +79,11 @@ def entropy(gate: Tensor) -> Tensor:
 
 def _expert(width: int, hidden: int) -> nn.Module:
     return nn.Sequential(nn.Linear(width, hidden), nn.ReLU())
+
+
+def _gate(width: int, experts: int) -> nn.Module:
+    # Inputs of all sizes would close it within an epoch.
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, experts))
 
 
 def _mixed(weights: Tensor, outputs: Sequence[Tensor]) -> Tensor:

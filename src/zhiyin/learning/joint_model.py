@@ -24,6 +24,8 @@ class JointModel(Transformer):
     states: the texts as the frozen lower layers read them. mean, axes: what the projection starts from.
     """
 
+    read: Tensor
+
     def __init__(
         self, shape: Shape, drop: float, text: TextModel, states: States, mean: Floats, axes: Floats, bound: float
     ) -> None:

@@ -193,7 +193,7 @@ class TextModel(nn.Module):
                 some = order[begin : begin + BLOCK]
                 result[some] = self(*states.block(some)).float().numpy()
         self.train(was)
-        return result[chosen]
+        return np.asarray(result[chosen], np.float32)
 
 
 def half(on: bool) -> Any:
@@ -218,7 +218,8 @@ def _low_rank(layers: nn.ModuleList, rank: int, seed: int) -> None:
     for weight in layers.parameters():
         weight.requires_grad_(False)
     for one in [module for module in layers.modules() if isinstance(module, nn.Linear)]:
-        parametrize.register_parametrization(one, "weight", _LowRank(*one.weight.shape, rank, generator))
+        rows, columns = one.weight.shape
+        parametrize.register_parametrization(one, "weight", _LowRank(rows, columns, rank, generator))
 
 
 def merged(model: TextModel) -> dict[str, Array]:

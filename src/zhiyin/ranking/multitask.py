@@ -131,7 +131,7 @@ class MultiTask(DeepRanker):
             batch = tensors(inputs.batch([some[row] for row in chosen], items))
             unread = torch.rand(len(chosen), generator=generator) < 0.5 if topics is not None else None
             told = self._losses(network, batch, topics, unread)
-            return network.balance(told) if self.balance == "uncertainty" else told.sum()  # type: ignore[no-any-return]
+            return network.balance(told) if self.balance == "uncertainty" else told.sum()
 
         def validate() -> float:
             # By all actions, not by the order alone: that is often best before the heads have learned anything.
@@ -193,7 +193,7 @@ class MultiTask(DeepRanker):
 
     def _understood(
         self, network: MultiTaskNetwork, inputs: DeepInputs, some: list[Encoded], items: Items, topics: Floats
-    ) -> dict[str, float]:
+    ) -> dict[str, Any]:
         """Of the attribute most items have: how often the likeliest value, read without attributes, is right; beside that
         of always naming the most frequent one."""
         names = [name for name, _ in self.named]
@@ -213,7 +213,7 @@ class MultiTask(DeepRanker):
             "attribute": best,
             "accuracy": round(hits / share, 4),
             "majority": round(float(common.max()) / share, 4),
-        }  # type: ignore[dict-item]
+        }
 
     # -- answering -----------------------------------------------------------------------------------------------------
 

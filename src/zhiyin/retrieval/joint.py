@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Floats, Longs
+from zhiyin.arrays import NEVER, Array, Bools, Floats, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import require
 from zhiyin.item import Items
@@ -192,7 +192,7 @@ class Joint(Scorer):
         """See Scorer. Who has liked nothing that was fitted gets nothing."""
         need_fitted(self)
         vectors = self.vectors
-        having = vectors.any(1)
+        having: Bools = np.any(vectors, 1)
         rows = np.full((len(queries), len(vectors)), NEVER, np.float32)
         for row, query in enumerate(queries):
             history = query.profile.history
