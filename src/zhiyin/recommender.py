@@ -74,7 +74,7 @@ class Recommender:
     gives, by name (default 100). filter: what may be shown. rank: rankers; the last one fitted orders the list. rerank, explain: in
     order. shelves: by name; "for_you" is always there. encoders: by vector space, for wishes in words and new items.
     requests: how many requests rankers learn from at most; more cost time and help where there are many users. value:
-    weights of the last ranker's actions, whose sum is then the score; a request's own weights win over them.
+    weights of those actions that the last ranker predicts, whose sum is then the score; a request's own win over them.
     """
 
     def __init__(
@@ -91,8 +91,7 @@ class Recommender:
         value: Mapping[str, float] | None = None,
         requests: int = 8_000,
     ) -> None:
-        self.requests = requests
-        self.value = dict(value or {})
+        self.requests, self.value = requests, dict(value or {})
         self.retrievers = named(retrieve)
         self.filter = filter or Allowed()
         self.rankers = tuple(rank)
@@ -268,7 +267,6 @@ class Recommender:
     def _scored(self, ranker: Ranker, query: Query, candidates: Candidates, numbers: Floats) -> Candidates:
         scores = numbers[:, 0].astype(np.float32)
         if ranker is self.rankers[-1] and (self.value or query.weights):
-            # An action that the data did not show has no column, and its weight in a recipe waits until it has.
             own = {action: weight for action, weight in self.value.items() if action in ranker.actions}
             scores = value(numbers, ranker.actions, own, query)
         scored = replace(candidates, actions=ranker.actions, predictions=numbers, scores=scores)
