@@ -202,8 +202,8 @@ def test_what_goes_wrong_leaves_the_order_and_stands_in_the_trace():
 
     for replies, said in [
         (slow, "no reply within 0.2 s"),
-        (lambda messages: ModelError("the endpoint is down"), "the endpoint is down"),
-        (lambda messages: BudgetExceeded("budget: no tokens"), "budget"),
+        (lambda messages: ModelError("the endpoint is down"), "the model failed"),
+        (lambda messages: BudgetExceeded("budget: no tokens"), "the budget is spent"),
         (lambda messages: "I cannot help with that.", "named 1 of 20 items"),
     ]:
         ranker.speak_with(Fake(replies))
@@ -224,7 +224,7 @@ def test_one_pass_that_fails_does_not_spoil_the_other():
 
     said = opinion(Fake(once), Listing([f"wine {n:02}" for n in range(5)]), passes=2)
     assert said.passes == 1
-    assert said.notes == ("down",)
+    assert said.notes == ("the model failed",)
     assert list(np.argsort(said.places)) == [4, 3, 2, 1, 0]
 
 

@@ -146,7 +146,7 @@ def test_a_bad_reply_is_sent_back_once_with_what_is_wrong():
 
 def test_two_bad_replies_are_the_named_error_and_no_third_is_asked_for():
     fake = Fake(["no", "never", GOOD])
-    with pytest.raises(InvalidReply, match="fake: unusable even after a repair"):
+    with pytest.raises(InvalidReply, match="fake: its reply was unusable even after a repair"):
         ask(fake, ASKED, Answer)
     assert len(fake.asked) == 2
 

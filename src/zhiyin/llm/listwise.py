@@ -18,7 +18,7 @@ from time import perf_counter
 import numpy as np
 
 from zhiyin.arrays import Floats
-from zhiyin.errors import ModelError
+from zhiyin.errors import BudgetExceeded, InvalidReply, ModelError
 from zhiyin.llm.guard import clean, fenced
 from zhiyin.llm.prompts import prompt
 from zhiyin.ports import LanguageModel, Message
@@ -73,7 +73,7 @@ def opinion(
         if not future.done():
             notes.append(f"no reply within {deadline:g} s")
         elif isinstance(error := future.exception(), ModelError):
-            notes.append(clean(str(error), 120))
+            notes.append(_plainly(error))
         else:
             said, read = permutation(future.result(), count)
             if 2 * read < count:  # prose has an A and an I in it too
@@ -84,6 +84,13 @@ def opinion(
             places.append(place)
     mean = np.mean(places, 0).astype(np.float32) if places else None
     return Opinion(mean, len(places), tuple(dict.fromkeys(notes)))
+
+
+def _plainly(error: ModelError) -> str:
+    """What went wrong, without the error's own words: they may quote the reply, and so the prompt, to whoever reads a trace."""
+    if isinstance(error, BudgetExceeded):
+        return "the budget is spent"
+    return "the reply was unusable" if isinstance(error, InvalidReply) else "the model failed"
 
 
 def permutation(text: str, count: int) -> tuple[list[int], int]:

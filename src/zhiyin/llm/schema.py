@@ -291,7 +291,8 @@ def ask_reply(
     try:
         value: Any = parse(second.text, cls, options)
     except InvalidReply as error:
-        raise InvalidReply(f"{model.identity}: unusable even after a repair: {error}") from error
+        # Not in the error's words: they quote the reply, which may quote the prompt, and errors get shown.
+        raise InvalidReply(f"{model.identity}: its reply was unusable even after a repair") from error
     return dataclasses.replace(
         second,
         prompt_tokens=first.prompt_tokens + second.prompt_tokens,
