@@ -309,7 +309,7 @@ class Recommender:
         if shares is not None and candidates.shares is not None:  # the wish has its share already
             shares = shares * (1 - candidates.shares.sum(1, keepdims=True)) + candidates.shares
         # A source that carried nothing need not be asked how.
-        heard = [True] * len(candidates.sources) if shares is None else (shares > 0).any(0).tolist()
+        heard = [True] * len(candidates.sources) if shares is None else np.asarray((shares > 0).any(0)).tolist()
         contributions = {
             name: part.contributions(query, candidates.items)
             for name, part in ((name, self.retrievers.get(name)) for name in compress(candidates.sources, heard))
