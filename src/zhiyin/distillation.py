@@ -244,7 +244,7 @@ def grades(candidates: Ints, items: Ints, scores: Floats, targets: Ints) -> Floa
 
 
 def _some(rows: RankingRows, chosen: Array) -> RankingRows:
-    at = np.flatnonzero(chosen)
+    at = [int(row) for row in np.flatnonzero(chosen)]
     return RankingRows([rows.queries[r] for r in at], [rows.candidates[r] for r in at], [rows.labels[r] for r in at])
 
 

@@ -6,6 +6,7 @@ import json
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from zhiyin.errors import SettingError
@@ -58,11 +59,7 @@ def axes_of(recipe: Recipe, part: str, ranges: Mapping[str, str], wide: bool) ->
             key = f"{name}.{setting.name}"
             own, grid = getattr(one, setting.name), setting.metadata.get("tune") or ()
             if key in given:
-                axes.append(
-                    _range(
-                        key, given.pop(key), own, lambda value, o=one, s=setting: checked(type(o).__name__, s, value)
-                    )
-                )
+                axes.append(_range(key, given.pop(key), own, partial(checked, type(one).__name__, setting)))
             elif grid:
                 axes.append(_of_grid(key, own, grid, wide))
     if given:

@@ -80,8 +80,16 @@ class ItemKNN(Scorer):
 
 def nearest(table: sparse.csr_matrix, count: int) -> sparse.csr_matrix:
     """The table with only the `count` highest values of each row; equal values in order of column."""
-    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
-    order = np.lexsort((table.indices, -table.data, rows))
-    place = np.arange(len(order)) - np.repeat(table.indptr[:-1], np.diff(table.indptr))
-    kept = np.sort(order[place < count])
-    return sparse.csr_matrix((table.data[kept], (rows[kept], table.indices[kept])), table.shape, dtype=np.float32)
+    kept = []
+    for start, end in zip(table.indptr[:-1].tolist(), table.indptr[1:].tolist(), strict=True):
+        places = np.arange(start, end)
+        if end - start > count:
+            values = table.data[start:end]
+            edge = np.partition(values, len(values) - count)[len(values) - count]
+            above, level = places[values > edge], places[values == edge]
+            level = level[np.argsort(table.indices[level], kind="stable")][: count - len(above)]
+            places = np.sort(np.concatenate([above, level]))
+        kept.append(places)
+    at = np.concatenate([np.empty(0, np.int64), *kept]).astype(np.int64)
+    ends = np.cumsum([0, *(len(one) for one in kept)])
+    return sparse.csr_matrix((table.data[at], table.indices[at], ends), table.shape, dtype=np.float32)
