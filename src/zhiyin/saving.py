@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from safetensors import SafetensorError
@@ -18,6 +18,14 @@ from zhiyin.parts import class_of, name_of
 
 FORMAT = 1
 """Counts up when the layout changes so that old folders are refused by name, not misread."""
+
+
+@runtime_checkable
+class Verifying(Protocol):
+    """A part that can tell whether what it learned still fits the code that reads it."""
+
+    def verify(self) -> None:
+        """Raises SavedVersionError when it does not."""
 
 
 def save_part(part: Any, folder: Path) -> None:
@@ -43,6 +51,8 @@ def load_part(folder: Path) -> Any:
         arrays = load_file(folder / "state.safetensors") if (folder / "state.safetensors").is_file() else {}
         for field in learned_of(cls):
             setattr(part, field.name, _unpack(field.name, document["state"][field.name], arrays))
+        if isinstance(part, Verifying):
+            part.verify()
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
         if isinstance(error, ZhiyinError) and not isinstance(error, KeyError):
             raise SavedVersionError(f"{folder}: {error}") from error

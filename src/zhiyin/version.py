@@ -80,6 +80,38 @@ def read_manifest(folder: Path) -> Manifest:
         raise SavedVersionError(f"{folder}/manifest.json: {error}; fit again or roll back") from error
 
 
+def tombstone(position: int) -> str:
+    """What stands in the place of a forgotten user: no id from outside can hold its first sign, and nothing links back."""
+    return f"\x00{position}"
+
+
+def forget_user(folder: Path, user_id: str) -> bool:
+    """Put a tombstone in the place of a user's id in a saved version. Returns whether the id was there.
+
+    What was learned keeps its rows, which are found by position alone. Raises SavedVersionError.
+    """
+    path = folder / "users.json"
+    try:
+        users = json.loads(path.read_text())
+        place = users.index(user_id)
+    except ValueError:
+        return False
+    except OSError as error:
+        raise SavedVersionError(f"{path}: cannot be read ({error})") from error
+    users[place] = tombstone(place)
+    document = read_json(folder / "manifest.json")
+    _replace(path, json.dumps(users, ensure_ascii=False))
+    document["files"]["users.json"] = _sha256(path)
+    _replace(folder / "manifest.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
 def load_version(folder: Path) -> Recipe:
     """The fitted recipe saved in a folder, every file checked against the manifest. Raises SavedVersionError."""
     manifest = read_manifest(folder)

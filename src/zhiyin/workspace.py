@@ -26,7 +26,7 @@ from zhiyin.ports import Speaking
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import Manifest, load_version, read_manifest, save_version
+from zhiyin.version import Manifest, forget_user, load_version, read_manifest, save_version
 
 if TYPE_CHECKING:
     from zhiyin.distillation import Outcome
@@ -87,7 +87,7 @@ class Workspace:
         recipe = load_recipe(recipe_name)
         fingerprint = self.fingerprint(recipe)
         for version in reversed(self.versions()):
-            if read_manifest(self.versions_folder / version).fingerprint == fingerprint:
+            if read_manifest(self.versions_folder / version).fingerprint == fingerprint and self._loads(version):
                 progress(f"version {version} is up to date")
                 self.promote(version)
                 return version
@@ -129,6 +129,14 @@ class Workspace:
         self.promote(version)
         return version
 
+    def _loads(self, version: str) -> bool:
+        """Whether a version can still be read: a newer Zhiyin may read other features than it was fitted with."""
+        try:
+            self.load(version)
+        except SavedVersionError:
+            return False
+        return True
+
     def fingerprint(self, recipe: Recipe) -> str:
         """Changes when the recipe or the data in the store does."""
         return blake2b(f"{recipe.text}\x1f{self.store.fingerprint()}".encode(), digest_size=16).hexdigest()
@@ -158,6 +166,10 @@ class Workspace:
         draft = self.folder / "current.draft"
         draft.write_text(version + "\n")
         draft.replace(self.folder / "current")
+
+    def forget_user(self, user_id: str) -> int:
+        """Take a user's id out of every version. Returns how many versions knew it."""
+        return sum(forget_user(self.versions_folder / version, user_id) for version in self.versions())
 
     def load(self, version: str | None = None) -> Recipe:
         """The fitted recipe of a version, the current one when None."""

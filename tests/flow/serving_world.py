@@ -12,7 +12,7 @@ from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item
 from zhiyin.recipe import Recipe, read_recipe
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import load_version, read_manifest, save_version
+from zhiyin.version import forget_user, load_version, read_manifest, save_version
 
 NOW = 1_700_000_000.0
 COUNTRIES = ("France", "Italy", "Chile", "Spain")
@@ -99,6 +99,9 @@ class Folder:
 
     def load(self, version: str | None = None) -> Recipe:
         return load_version(self.folder / (version or self.serving))
+
+    def forget_user(self, user_id: str) -> int:
+        return sum(forget_user(self.folder / version, user_id) for version in self.versions())
 
     def manifests(self) -> list[dict[str, object]]:
         return [{"version": one, "recipe": read_manifest(self.folder / one).recipe} for one in self.versions()]

@@ -12,9 +12,12 @@ import pytest
 from fastapi.testclient import TestClient
 from serving_world import NOW, Folder, fill, fitted
 
+from zhiyin.errors import SavedVersionError
 from zhiyin.serving.app import create_app
-from zhiyin.serving.engine import Engine, Settings
+from zhiyin.serving.engine import Engine, Settings, open_engine
 from zhiyin.stores.sql import SqlStore
+from zhiyin.version import save_version
+from zhiyin.workspace import Workspace
 
 
 class Clock:
@@ -161,6 +164,13 @@ def test_a_deleted_user_leaves_nothing(client: TestClient, engine: Engine) -> No
     assert b'"ann-5"' not in kept
     assert "ann-5" not in engine.store.log.table()["user_id"].to_list()
     assert engine.live.recommender.users.get("ann-5") == -1
+    assert isinstance(engine.versions, Folder)
+    for version in engine.versions.versions():
+        files = [path for path in (engine.versions.folder / version).rglob("*") if path.is_file()]
+        assert not any(b'"ann-5"' in path.read_bytes() for path in files)
+        users = engine.versions.load(version).recommender.users  # still whole, by its manifest
+        assert users.get("ann-5") == -1
+        assert users.get("ann-6") >= 0
     assert client.get("/users/ann-5/profile").json()["events"] == 0
     stranger = ids(client.get("/users/somebody-else/recommendations"))
     assert ids(client.get("/users/ann-5/recommendations")) == stranger
@@ -250,6 +260,24 @@ def test_a_damaged_version_is_refused_and_the_good_one_serves_on(client: TestCli
     answer = client.post("/models/0002/promote")
     assert (answer.status_code, answer.json()["code"]) == (409, "unusable_version")
     assert client.get("/health/ready").json() == {"ready": True, "model_version": "0001"}
+
+
+def test_a_bad_version_is_passed_over_at_start_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    workspace = Workspace(tmp_path)
+    fill(workspace.store)
+    recipe = fitted(workspace.store)
+    for version in ("0001", "0002"):
+        save_version(recipe, workspace.versions_folder / version, created=NOW, fingerprint=version, data={})
+    workspace.promote("0002")
+    part = workspace.versions_folder / "0002" / "parts" / "retrieve-popular" / "state.safetensors"
+    part.write_bytes(part.read_bytes()[:-1] + b"x")
+    engine = open_engine(workspace)
+    assert engine.live.version == "0001"
+    assert "version 0002 cannot serve" in caplog.text
+    engine.close()
+    (workspace.versions_folder / "0001" / "users.json").unlink()
+    with pytest.raises(SavedVersionError, match=r"no version can serve: version 0002: .*; version 0001: "):
+        open_engine(workspace)
 
 
 def test_operations_answer(client: TestClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, build
 from zhiyin.data.timeline import DAY
-from zhiyin.errors import NotFitted, SettingError
+from zhiyin.errors import NotFitted, SavedVersionError, SettingError
 from zhiyin.item import Item, Items
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
@@ -115,6 +115,21 @@ def test_no_candidates_and_no_rows_are_answered(name: str, fitted: dict[str, Ble
     empty = type(fitted[name])().fit(dataset(items), RankingRows([], [], []))
     asked = rows(1)
     assert np.isfinite(empty.predict(asked.queries, asked.candidates, items)[0]).all()
+
+
+def test_trees_grown_over_other_features_are_refused_by_name(
+    fitted: dict[str, Blend | Boosted], tmp_path: Path
+) -> None:
+    part = fitted["boosted"]
+    assert isinstance(part, Boosted)
+    save_part(part, tmp_path / "good")
+    assert load_part(tmp_path / "good").model == part.model
+    before = part.sources
+    part.sources = ["good", "other"]
+    save_part(part, tmp_path / "bad")
+    part.sources = before
+    with pytest.raises(SavedVersionError, match=r"no longer there: noise_.*; new: other_.*fit again or roll back"):
+        load_part(tmp_path / "bad")
 
 
 def test_a_ranker_that_learned_nothing_says_so() -> None:

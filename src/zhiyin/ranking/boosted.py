@@ -10,6 +10,7 @@ import numpy as np
 from zhiyin.arrays import Array, Floats
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
+from zhiyin.errors import SavedVersionError
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
@@ -124,6 +125,22 @@ class Boosted:
         parts = np.maximum(parts + values[:, -1:] * dealt, 0)
         return in_order_of(candidates.sources, self.sources, parts / np.maximum(parts.sum(1, keepdims=True), 1e-12))
 
+    def verify(self) -> None:
+        """See Verifying: trees that were grown over other columns than those read today would read the wrong ones."""
+        line = next((one for one in (self.model or "").splitlines() if one.startswith("feature_names=")), None)
+        if line is None:
+            return
+        grown, today = line.partition("=")[2].split(), _plain(self._names())
+        if grown != today:
+            gone, new = sorted(set(grown) - set(today)), sorted(set(today) - set(grown))
+            raise SavedVersionError(
+                f"boosted was grown over {len(grown)} features, this Zhiyin reads {len(today)} "
+                f"(no longer there: {', '.join(gone) or 'none'}; new: {', '.join(new) or 'none'}): fit again or roll back"
+            )
+
+    def _names(self) -> list[str]:
+        return [str(one) for one in np.array([*self._features().names, "blend"])[self._columns()]]
+
     def _features(self) -> Features:
         return Features(tuple(self.sources), tuple(self.spaces), self.facts)
 
@@ -177,9 +194,12 @@ class Boosted:
             blocks.append(matrix[kept])
             labels.append(label[kept])
             sizes.append(len(kept))
-        names = np.array([*self._features().names, "blend"])[self._columns()].tolist()
         return lightgbm.Dataset(
-            np.concatenate(blocks), np.concatenate(labels), group=sizes, feature_name=_plain(names), reference=like
+            np.concatenate(blocks),
+            np.concatenate(labels),
+            group=sizes,
+            feature_name=_plain(self._names()),
+            reference=like,
         )
 
     def _kept(self, label: Floats, chance: np.random.Generator) -> Array:

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
+from zhiyin.errors import SavedVersionError
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -27,7 +28,7 @@ from zhiyin.serving import people
 from zhiyin.serving.answers import answer_json, facets, impressions_of
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
-from zhiyin.serving.live import Live
+from zhiyin.serving.live import Live, try_out
 from zhiyin.trace import Trace
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class Versions(Protocol):
     def promote(self, version: str) -> None: ...
 
     def load(self, version: str | None = None) -> Recipe: ...
+
+    def forget_user(self, user_id: str) -> int: ...
 
     def manifests(self) -> list[dict[str, Any]]: ...
 
@@ -85,7 +88,7 @@ class Engine:
         self.people = people.People(store)
         self.impressions = Impressions(store.log.append)
         self.observe: Callable[[Trace], None] = lambda trace: None
-        self.on_forget: list[Callable[[str], None]] = []
+        self.on_forget: list[Callable[[str], object]] = []
         self._writer = Lock()
         self._served_before: list[str] = []
         self.live = self._opened(recipe, version)
@@ -260,7 +263,7 @@ class Engine:
         return people.export(user_id, self.store)
 
     def delete_user(self, user_id: str) -> dict[str, Any]:
-        """Forget a user: events, profiles, caches, what waits to be written, and the model's place for them."""
+        """Forget a user: events, profiles, caches, what waits to be written, and their name in every version."""
         with self._writer:
             self.impressions.forget(user_id)
             live = self.live
@@ -271,6 +274,8 @@ class Engine:
             live.profiles.drop(user_id)
             for forget in self.on_forget:
                 forget(user_id)
+            if self.versions is not None:
+                self.versions.forget_user(user_id)
             return gone
 
     # -- versions ----------------------------------------------------------------------------------------------------
@@ -298,7 +303,7 @@ class Engine:
             live = self._opened(recipe, version)
             live.catch_up(self.store.catalog.all())
             try:
-                live.recommender.recommend(Query(n=1, now=self.clock()))
+                try_out(recipe.recommender, self.clock())
             except Exception as error:  # whatever a library raises inside: the good version serves on
                 raise Refused(409, "unusable_version", f"version '{version}' cannot answer: {error}") from error
             self.versions.promote(version)
@@ -319,18 +324,26 @@ class Engine:
 
 
 def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engine:
-    """An engine on a workspace's current version. Raises SavedVersionError when nothing is fitted yet."""
-    version = workspace.current()
-    recipe = workspace.load(version)
-    engine = Engine(
-        recipe, workspace.store, version=version, versions=workspace, settings=settings, clock=workspace.clock
-    )
+    """An engine on a workspace's current version, or where that cannot serve on the newest one before it that can.
 
-    def forget(user_id: str) -> None:
-        workspace.models.forget(user_id)
-
-    engine.on_forget.append(forget)
-    return engine
+    Raises SavedVersionError when nothing is fitted yet, or no version can serve.
+    """
+    current, refused = workspace.current(), []
+    for version in [current, *reversed([one for one in workspace.versions() if one < current])]:
+        try:
+            recipe = workspace.load(version)
+            try_out(recipe.recommender, workspace.clock())
+        except Exception as error:  # whatever a library raises inside: an earlier version may still be good
+            LOG.error("version %s cannot serve: %s", version, error)
+            refused.append(f"version {version}: {error}")
+            continue
+        if refused:
+            LOG.warning("version %s serves instead; `zhiyin fit` makes a new one", version)
+        more: dict[str, Any] = {"versions": workspace, "settings": settings, "clock": workspace.clock}
+        engine = Engine(recipe, workspace.store, version=version, **more)
+        engine.on_forget.append(workspace.models.forget)
+        return engine
+    raise SavedVersionError("no version can serve: " + "; ".join(refused))
 
 
 def _draw(request_id: str) -> int:

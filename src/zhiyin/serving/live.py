@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
+import numpy as np
+
 from zhiyin.arrays import Floats
 from zhiyin.data.weights import EventWeights
 from zhiyin.encoders.cache import checked_vectors
@@ -15,10 +17,12 @@ from zhiyin.errors import ZhiyinError
 from zhiyin.ingest.profiles import live_profile
 from zhiyin.item import Item
 from zhiyin.ports import Store
-from zhiyin.profile import Profile
+from zhiyin.profile import History, Profile
+from zhiyin.query import Query
 from zhiyin.recommender import Recommender
 from zhiyin.serving.locks import ReadWriteLock
 from zhiyin.serving.search import Search
+from zhiyin.version import tombstone
 from zhiyin.vocabulary import Vocabulary
 
 LOG = logging.getLogger("zhiyin.serving")
@@ -73,8 +77,7 @@ class Live:
         users = self.recommender.users
         position = users.get(user_id)
         if position >= 0:
-            # No id from outside can hold the sign that stands before the number.
-            names = [*users.ids[:position], f"\x00{position}", *users.ids[position + 1 :]]
+            names = [*users.ids[:position], tombstone(position), *users.ids[position + 1 :]]
             self.recommender.users = Vocabulary(names, users.what)
 
     def catch_up(self, catalogue: Sequence[Item]) -> None:
@@ -137,3 +140,9 @@ class Profiles:
             self._turn += 1
             self._turns.clear()
             self._kept.clear()
+
+
+def try_out(recommender: Recommender, now: float) -> None:
+    """Ask a version one question, as somebody who likes its first item. Whatever a part raises comes out."""
+    liked = History.of_items(np.zeros(min(len(recommender.items), 1), np.int32))
+    recommender.recommend(Query(Profile(history=liked), n=1, now=now))

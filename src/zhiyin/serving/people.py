@@ -160,7 +160,7 @@ def stored_json(stored: StoredProfile) -> dict[str, Any]:
 
 
 def forget(user_id: str, store: Store, drop: Callable[[str], None]) -> dict[str, Any]:
-    """Delete a user's events and profiles, and their id from the friends of others. Saved versions are not touched."""
+    """Delete a user's events and profiles, and their id from the friends of others."""
     events = store.log.delete_user(user_id)
     had_profile = store.profiles.delete(user_id)
     for other in store.profiles.all():
