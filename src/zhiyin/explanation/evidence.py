@@ -39,7 +39,7 @@ class Evidence:
 
     most: int = setting(3, least=1, most=20)
     """Reasons per item at most, the largest share first."""
-    cited: int = setting(3, least=1, most=20)
+    cited: int = setting(2, least=1, most=20)
     """Items a reason cites at most."""
     least: float = setting(0.1, least=0, most=1)
     """The smallest share of a score that is a reason."""

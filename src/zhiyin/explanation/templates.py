@@ -10,8 +10,8 @@ from zhiyin.item import Items
 from zhiyin.part import part, setting
 from zhiyin.query import Query
 
-LONGEST = 80
-"""Signs of a title that are shown; titles are not ours and may be anything."""
+LONGEST = 60
+"""Signs of a title that are shown; titles are not ours and may be anything, and a card has little room."""
 
 NEXT = ("transition", "next_item")
 """Sources that know what comes soon after what."""
