@@ -339,10 +339,9 @@ def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engin
             continue
         if refused:
             LOG.warning("version %s serves instead; `zhiyin fit` makes a new one", version)
-        more: dict[str, Any] = {"versions": workspace, "settings": settings, "clock": workspace.clock}
-        engine = Engine(recipe, workspace.store, version=version, **more)
-        engine.on_forget.append(workspace.models.forget)
-        return engine
+        return Engine(
+            recipe, workspace.store, version=version, versions=workspace, settings=settings, clock=workspace.clock
+        )
     raise SavedVersionError("no version can serve: " + "; ".join(refused))
 
 
