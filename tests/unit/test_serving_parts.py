@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 
+from zhiyin.candidates import Candidates
 from zhiyin.errors import DataError
 from zhiyin.event import Event
 from zhiyin.item import Item, Items
-from zhiyin.query import Condition
+from zhiyin.query import Condition, Query
 from zhiyin.retrieval.terms import words_of
 from zhiyin.serving.gate import Buckets
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.locks import ReadWriteLock
 from zhiyin.serving.routes import condition_of
-from zhiyin.serving.search import Search
+from zhiyin.serving.search import Search, reasons
 
 
 def test_a_reader_never_sees_half_a_change() -> None:
@@ -117,6 +119,20 @@ def test_search_finds_words_in_both_scripts_and_forgets_old_ones() -> None:
     assert len(search.find("merlot", {})) == 0
     assert [items[int(at)].item_id for at in search.find("GLERA riesling", {}).items] == ["a", "b"]
     assert words_of("Ünique 知音人") == ["ünique", "知音", "音人"]
+
+
+def test_a_found_item_says_which_words_it_has() -> None:
+    items = Items([Item("a", "Red Merlot of Chile"), Item("b", "White Riesling"), Item("c", "红葡萄酒 梅洛")])
+    search = Search(items, {})
+    query = Query(text="red merlot riesling")
+    found = search.find(query.text, {})
+    said = {items[int(at)].item_id: row[0] for at, row in zip(found.items, reasons(query, found, items), strict=True)}
+    assert said["a"].sentence == "Has of your words: red, merlot"
+    assert said["b"].sentence == "Has of your words: riesling"
+    whole = Query(text="Riesling", language="zh")
+    assert reasons(whole, search.find("Riesling", {}), items)[0][0].sentence == "符合你说的“Riesling”"
+    near = Candidates(np.array([2], np.int32), np.ones(1, np.float32))
+    assert reasons(whole, near, items)[0][0].sentence == "意思与“Riesling”相近"
 
 
 @pytest.mark.parametrize(

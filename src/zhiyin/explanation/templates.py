@@ -61,6 +61,12 @@ class Templates:
         if reason.kind == "text":
             wish = shortened(query.text)
             return (f"符合你说的“{wish}”" if chinese else f"Matches your words “{wish}”") if wish else ""
+        if reason.kind == "words" and reason.topic:
+            words = shortened(reason.topic[1])
+            return f"含有你的词：{words}" if chinese else f"Has of your words: {words}"
+        if reason.kind == "meaning":
+            wish = shortened(query.text)
+            return f"意思与“{wish}”相近" if chinese else f"Close in meaning to “{wish}”"
         if reason.kind == "wish" and reason.topic:
             label, value = self._label(reason.topic[0], chinese), shortened(reason.topic[1])
             return f"你想要的{label}：{value}" if chinese else f"You asked for {label} {value}"

@@ -46,9 +46,13 @@ class BM25(Scorer):
 
     def fit(self, dataset: Dataset) -> BM25:
         """See Retriever."""
+        return self.read(dataset.items)
+
+    def read(self, items: Items) -> BM25:
+        """All it learns is the catalogue's words, so the catalogue is enough. Returns itself."""
         self._terms = Terms(words_of)
-        self.counts = self._terms.count(item.content() for item in dataset.items.rows)
-        self.profiles = self._terms.count(title_and_tags(item) for item in dataset.items.rows)
+        self.counts = self._terms.count(item.content() for item in items.rows)
+        self.profiles = self._terms.count(title_and_tags(item) for item in items.rows)
         self._settle()
         return self
 

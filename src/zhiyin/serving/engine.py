@@ -29,6 +29,7 @@ from zhiyin.serving.answers import answer_json, facets, impressions_of
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.live import Live, try_out
+from zhiyin.serving.search import reasons
 from zhiyin.trace import Trace
 
 if TYPE_CHECKING:
@@ -163,8 +164,7 @@ class Engine:
         self, text: str, n: int = 10, conditions: Sequence[Condition] = (), language: str = "en"
     ) -> dict[str, Any]:
         """Items that match a text in words or meaning."""
-        live = self.live
-        vectors = live.search.vectors(text)
+        live, vectors = self.live, self.live.search.vectors(text)
         query = Query(
             n=n, now=self.clock(), text=text, conditions=tuple(conditions), request_id=uuid4().hex, language=language
         )
@@ -172,7 +172,8 @@ class Engine:
             items = live.recommender.items
             found = live.search.find(text, vectors) if len(items) else Candidates.none()
             kept = found.take(Allowed(seen="show").select(query, found, items, n).kept[:n])
-            return answer_json(Answer(query, kept), items, live.version, False)
+            told = replace(kept, reasons=reasons(query, kept, items))
+            return answer_json(Answer(query, told), items, live.version, False)
 
     # -- events ------------------------------------------------------------------------------------------------------
 

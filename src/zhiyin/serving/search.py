@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable
 from threading import Lock
 
 import numpy as np
 
 from zhiyin.arrays import NEVER, Floats, Ints, top_n
-from zhiyin.candidates import Candidates
+from zhiyin.candidates import Candidates, Reason
 from zhiyin.errors import ZhiyinError
+from zhiyin.explanation.templates import Templates
 from zhiyin.item import Items
+from zhiyin.query import Query
+from zhiyin.retrieval.bm25 import BM25
 from zhiyin.retrieval.terms import words_of
 from zhiyin.stages import Encoder
-
-K1, B = 1.2, 0.75
-
-
-class WordIndex:
-    """BM25 over the items' content, one item changed at a time (Robertson 2009; k1 1.2, b .75)."""
-
-    def __init__(self) -> None:
-        self.postings: dict[str, dict[int, int]] = {}
-        self.lengths: dict[int, int] = {}
-        self._words: dict[int, Counter[str]] = {}
-        self._total = 0
-
-    def put(self, position: int, text: str) -> None:
-        """Index an item, or index it again."""
-        for word in self._words.pop(position, ()):
-            self.postings[word].pop(position, None)
-        self._total -= self.lengths.get(position, 0)
-        counts = Counter(words_of(text))
-        for word, count in counts.items():
-            self.postings.setdefault(word, {})[position] = count
-        self._words[position] = counts
-        self.lengths[position] = counts.total()
-        self._total += counts.total()
-
-    def scores(self, text: str, size: int) -> Floats:
-        """[size], NEVER for an item that has none of the words."""
-        result = np.zeros(size, np.float64)
-        count = max(len(self.lengths), 1)
-        average = max(self._total / count, 1e-9)
-        for word in dict.fromkeys(words_of(text)):
-            having = self.postings.get(word)
-            if not having:
-                continue
-            rarity = math.log(1 + (count - len(having) + 0.5) / (len(having) + 0.5))
-            for position, times in having.items():
-                length = 1 - B + B * self.lengths[position] / average
-                result[position] += rarity * times * (K1 + 1) / (times + K1 * length)
-        return np.where(result > 0, result, NEVER).astype(np.float32)
 
 
 class Search:
@@ -62,15 +25,22 @@ class Search:
     def __init__(self, items: Items, encoders: dict[str, Encoder]) -> None:
         self.items = items
         self.encoders = encoders
-        self.index = WordIndex()
+        self._words = BM25().read(items)
+        self._changed: set[int] = set()
         self._vectors: OrderedDict[tuple[str, str], Floats] = OrderedDict()
         self._lock = Lock()
-        self.put(range(len(items)))
 
     def put(self, changed: Iterable[int]) -> None:
-        """Index items that are new or different."""
-        for position in changed:
-            self.index.put(position, self.items[position].content())
+        """Items that are new or different; their words are read when somebody searches next."""
+        with self._lock:
+            self._changed.update(changed)
+
+    def _by_words(self, text: str) -> Floats:
+        with self._lock:  # searches share the owner's lock, so one of them takes in the changes
+            if self._changed:
+                self._words.extend(self.items, sorted(self._changed))
+                self._changed = set()
+        return self._words.scores([Query(text=text)])[0]
 
     def vectors(self, text: str) -> dict[str, Floats]:
         """A text by space, the last thousand kept; a space whose encoder fails is left out."""
@@ -93,13 +63,30 @@ class Search:
 
     def find(self, text: str, vectors: dict[str, Floats], depth: int = 200) -> Candidates:
         """The items nearest a text, best first, with the rank each source gave them."""
-        lists = {"words": top_n(self.index.scores(text, len(self.items)), depth)}
+        lists = {"words": top_n(self._by_words(text), depth)}
         for space, vector in vectors.items():
             matrix = self.items.vectors.get(space)
             if matrix is not None and matrix.shape[1] == len(vector):
                 likeness = matrix @ vector
                 lists[space] = top_n(np.where(likeness > 0, likeness, NEVER).astype(np.float32), depth)
         return united(lists)
+
+
+def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
+    """Why each item was found: all of the words, some of them, or the meaning alone."""
+    wanted, say = list(dict.fromkeys(words_of(query.text))), Templates()
+    told = []
+    for item in found.items.tolist():
+        having = set(words_of(items[item].content()))
+        met = [word for word in wanted if word in having]
+        if met and len(met) == len(wanted):
+            reason = Reason("text", share=1.0, source="words")
+        elif met:
+            reason = Reason("words", topic=("words", ", ".join(met)), share=1.0, source="words")
+        else:
+            reason = Reason("meaning", share=1.0, source="meaning")
+        told.append((reason.said(say.sentence(reason, query, items)),))
+    return tuple(told)
 
 
 def united(lists: dict[str, Ints], k: int = 60) -> Candidates:
