@@ -40,7 +40,8 @@ class Search:
             if self._changed:
                 self._words.extend(self.items, sorted(self._changed))
                 self._changed = set()
-        return self._words.scores([Query(text=text)])[0]
+        found: Floats = self._words.scores([Query(text=text)])[0]
+        return found
 
     def vectors(self, text: str) -> dict[str, Floats]:
         """A text by space, the last thousand kept; a space whose encoder fails is left out."""
