@@ -13,6 +13,7 @@ from zhiyin.llm.guard import PLACEHOLDERS
 from zhiyin.llm.usage import usage
 from zhiyin.ports import Message
 from zhiyin.serving.engine import open_engine
+from zhiyin.serving.forgetting import forget_with
 from zhiyin.workspace import Workspace
 
 pytest.importorskip("openai")
@@ -103,6 +104,7 @@ def test_deleting_a_user_forgets_what_a_model_said_of_them(tmp_path, monkeypatch
         monkeypatch.setenv("ZHIYIN_LLM_MODEL", "m")
         opened.fit(str(tmp_path / "recipe.toml"))
         engine = open_engine(opened)
+        forget_with(engine)  # as the server does
         model = opened.models.of("profiles")
         with speaking_of("user-0"):
             model.complete([Message("user", "what does this person like?")])
