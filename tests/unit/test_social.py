@@ -15,6 +15,7 @@ from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 from zhiyin.retrieval.ease import Ease
 from zhiyin.retrieval.graph import Graph
+from zhiyin.retrieval.item_knn import ItemKNN
 from zhiyin.retrieval.social import Social
 
 MAKE = {
@@ -81,11 +82,16 @@ def noisy():
     return replace(data, interactions=replace(table, items=items))
 
 
-def test_without_friends_it_is_ease():
+def test_without_friends_it_is_ease_or_item_knn():
     data = tasteful(friends=False)
-    query = Query(data.profile(0))
-    one, other = (kind(decay=1.0, regularization=5.0).fit(data).scores([query]) for kind in (Social, Ease))
-    assert np.array_equal(one, other)
+    queries = [Query(data.profile(user)) for user in (0, 1)]
+    assert np.array_equal(
+        Social(regularization=5.0).fit(data).scores(queries), Ease(regularization=5.0).fit(data).scores(queries)
+    )
+    by_cosine, knn = (part.fit(data).retrieve(queries, 5) for part in (Social(by="cosine"), ItemKNN()))
+    for one, other in zip(by_cosine, knn, strict=True):
+        assert np.array_equal(one.items, other.items)
+        assert np.allclose(one.scores, other.scores, rtol=1e-4)
 
 
 def test_a_long_history_listens_less_to_friends():

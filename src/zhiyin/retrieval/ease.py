@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.linalg import lapack
 
-from zhiyin.arrays import NEVER, Floats, Ints
+from zhiyin.arrays import NEVER, Floats, Ints, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import TooLarge, TrainingError
 from zhiyin.part import learned, need_fitted, part, setting
@@ -46,6 +46,11 @@ class Ease(Scorer):
 
     def learn(self, matrix: sparse.csr_matrix) -> None:
         """Learn from who met what: csr of ones [users, items]. Raises TooLarge."""
+        used = self.take_columns(matrix)
+        self.weights = ridge_weights(matrix[:, used], self.regularization)
+
+    def take_columns(self, matrix: sparse.csr_matrix) -> Longs:
+        """The items with interactions, which get a place in the square matrix. Raises TooLarge when it would not fit."""
         used = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1]))
         need = MATRICES * 4 * len(used) ** 2 / 1e9
         if need > self.memory_gb:
@@ -53,9 +58,9 @@ class Ease(Scorer):
                 f"ease: {len(used):,} items with interactions need {need:.1f} GB, memory_gb allows {self.memory_gb:g}: "
                 "raise it, or use item_knn with neighbours = 500 or als, which grow with the events"
             )
-        self.weights = ridge_weights(matrix[:, used], self.regularization)
         self.columns = np.full(matrix.shape[1], -1, np.int32)
         self.columns[used] = np.arange(len(used), dtype=np.int32)
+        return used
 
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""

@@ -134,8 +134,9 @@ class Graph(Scorer):
             final = layers_summed(edges, model["nodes"].detach().numpy(), self.layers)
             return float(held.quality(held.hide_met(final[held.users] @ final[size:].T)).mean())
 
+        # One thread: most of a step is scipy's sparse product, which has one, and torch's others would wait for it spinning.
         how = LoopSettings(
-            epochs, self.patience, self.learning_rate, betas=(0.9, 0.999), clip=1e9, seed=self.seed, threads=None
+            epochs, self.patience, self.learning_rate, betas=(0.9, 0.999), clip=1e9, seed=self.seed, threads=1
         )
         weights = train(
             model, held.kept.nnz, self.batch, lambda rows, chance: step(model["nodes"], rows, chance), how,

@@ -24,13 +24,19 @@ GATED = 300
 class Social(Ease):
     """EASE over one's own history and, weighted by strength · half / (half + its length), over those of one's friends.
 
+    `by` may be "cosine" instead: the likeness of the items' columns of users, as in item_knn, cheap to make.
+
     The friends' part is the mean of their histories (each divided by the root of its length), with friends of friends at
     a discount, followed through the same item-to-item weights. A constant weight helps people with short histories and
     hurts those with long ones; so strength and half are learned from held-out items of histories cut short, and the
     strength is 0 where friends say nothing. Friends come with the query, so that a guest who names some is answered.
-    Without any it is EASE.
+    Without any it is EASE (or item_knn).
     """
 
+    by: str = setting("ease", options=("ease", "cosine"))
+    """How one item leads to another."""
+    shrinkage: float = setting(10.0, least=0, tune=(0.0, 10.0, 50.0))
+    """Added to the denominator of the cosine, so that a likeness in few people counts less."""
     direct: float = setting(0.0, least=0, tune=(0.0, 0.2, 0.5))
     """Weight of the friends' own items beside what they lead to; what friends have needs no other reason."""
     further: float = setting(0.5, least=0, tune=(0.0, 0.3, 0.5))
@@ -57,6 +63,18 @@ class Social(Ease):
             return self.fit(dataset)
         self._solve(dataset.binary(), dataset)
         return self
+
+    def learn(self, matrix: sparse.csr_matrix) -> None:
+        """Learn from who met what: csr of ones [users, items]. Raises TooLarge."""
+        if self.by == "ease":
+            super().learn(matrix)
+            return
+        used = self.take_columns(matrix)
+        product = np.asarray((matrix[:, used].T @ matrix[:, used]).toarray(), np.float32)
+        lengths = np.sqrt(product.diagonal())
+        product /= np.outer(lengths, lengths) + np.float32(self.shrinkage)
+        np.fill_diagonal(product, 0)
+        self.weights = product
 
     def _solve(self, met: sparse.csr_matrix, dataset: Dataset) -> None:
         self.learn(met)
