@@ -3,7 +3,7 @@
     outcome = distill(teacher, student, dataset)
 
 The teacher may be anything that answers: an ensemble with boosted trees, a cross-encoder, a language model as ranker. The
-student is a recommender whose source can be taught (two_tower), or whose rankers learn the teacher's grades (boosted).
+student is a recommender whose source can be taught (two_tower, next_item), or whose rankers learn the teacher's grades (boosted).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from zhiyin.ports import Speaking
 from zhiyin.progress import Progress, silent
 from zhiyin.query import Query
 from zhiyin.recommender import FOR_YOU, Recommender
-from zhiyin.stages import RankingRows, Refitting
+from zhiyin.stages import Fittable, RankingRows, Refitting, Refreshing
 from zhiyin.trace import Trace
 from zhiyin.training import held_out
 
@@ -132,7 +132,7 @@ def check_teachable(student: Recommender) -> None:
     if not student.rankers and not any(isinstance(one, Teachable) for one in student.retrievers.values()):
         raise SettingError(
             f"distill: none of the student's sources ({', '.join(student.retrievers)}) can be taught and it has no ranker: "
-            "take two_tower, or a recipe with a [[rank]] that learns, such as boosted"
+            "take two_tower or next_item, or a recipe with a [[rank]] that learns, such as boosted"
         )
 
 
@@ -254,9 +254,10 @@ def _settle(student: Recommender, dataset: Dataset) -> None:
         # A taught source goes on from what it learned; one that learned nothing long is simply fitted.
         part.refit(dataset) if isinstance(part, Refitting) else student.retrievers[name].fit(dataset)
     for ranker in student.rankers:
-        if hasattr(ranker, "refresh"):
+        if isinstance(ranker, Refreshing):
             ranker.refresh(dataset)
-    for part in (*student.rerankers, *student.explainers):
-        if hasattr(part, "fit"):
+    shelved = (part for shelf in student.shelves.values() for part in shelf.rerank or ())
+    for part in (*student.rerankers, *shelved, *student.explainers):
+        if isinstance(part, Fittable):
             part.fit(dataset)
     student.take_catalogue(dataset)

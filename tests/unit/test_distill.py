@@ -16,6 +16,7 @@ from zhiyin.part import learned, part
 from zhiyin.query import Query
 from zhiyin.ranking.blend import Blend
 from zhiyin.recommender import Recommender
+from zhiyin.retrieval.next_item import NextItem
 from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.two_tower import TwoTower
 from zhiyin.saving import load_part, save_part
@@ -128,6 +129,39 @@ def test_a_better_teacher_is_learned_from_a_shuffled_one_is_not_and_serving_asks
     assert model.calls == asked, "what serves calls no language model"
 
 
+def of_own_kind(part, dataset):
+    """Share of the first ten that are of the kind the person likes."""
+    kinds = np.array([int(one.item_id) % KINDS for one in dataset.items.rows])
+    found = part.retrieve([Query(dataset.profile(user)) for user in range(100)], 10)
+    liked = [kinds[dataset.history(user).items[0]] for user in range(100)]
+    return np.mean([(kinds[one.items] == kind).mean() for one, kind in zip(found, liked, strict=True)])
+
+
+def test_a_transformer_learns_from_the_teacher_too(dataset):
+    quick = {
+        "width": 16,
+        "blocks": 1,
+        "length": 8,
+        "space": "",
+        "batch": 50,
+        "learning_rate": 0.01,
+        "precision": "float32",
+    }
+    part = NextItem(**quick, epochs=1, validated=0, taught=5.0).fit(dataset)
+    rng, knowing = np.random.default_rng(0), Knowing().fit(dataset)
+    knowing.model = Asked()
+    queries = [Query(dataset.profile(user)) for user in range(len(dataset.users))]
+    lists = [
+        (some := rng.choice(120, 40, replace=False).astype(np.int32), row[some]) for row in knowing.scores(queries)
+    ]
+    given, shares = lessons(queries, lists), []
+    for one in (given, given.shuffled(0)):
+        student = copy.copy(part)
+        student.epochs = 8
+        shares.append(of_own_kind(student.taught_by(dataset, one), dataset))
+    assert shares[0] > shares[1] + 0.15, shares
+
+
 def test_a_teacher_that_is_not_better_is_refused(dataset):
     student = light()
     student.retrievers["two_tower"].epochs = 2
@@ -150,7 +184,7 @@ def test_rankers_learn_grades(dataset):
 
 
 def test_a_student_that_cannot_be_taught_is_refused_at_once():
-    with pytest.raises(SettingError, match="can be taught and it has no ranker: take two_tower"):
+    with pytest.raises(SettingError, match="can be taught and it has no ranker: take two_tower or next_item"):
         distill(Recommender(retrieve=[Popular()]), Recommender(retrieve=[Popular()]), None)
 
 

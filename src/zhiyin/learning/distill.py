@@ -7,10 +7,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints
+from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
+from zhiyin.errors import DataError
+from zhiyin.learning.sequences import gap_buckets
 from zhiyin.query import Query
 
 PADDING = -1
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A batch of lessons. inputs, gaps: histories as a sequence model reads them, zeros behind the end, [rows, longest];
+    lengths, owners: [rows]. items, scores: see Lessons."""
+
+    inputs: Longs
+    gaps: Longs
+    lengths: Longs
+    owners: Longs
+    items: Longs
+    scores: Floats
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,29 @@ class Lessons:
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    def drawn(self, count: int, longest: int, rng: np.random.Generator, least: int = 0) -> Drawn:
+        """Some of the lists, drawn as often as they count, which is in the mean the same as weighing them.
+
+        longest: the newest liked events read of a history; least: events it must have.
+        """
+        chances = self.weights.astype(np.float64) * np.array(
+            [len(one.profile.history.liked) >= least for one in self.queries]
+        )
+        if not chances.sum():
+            raise DataError("lessons: no list counts anything: the teacher has no opinion, or was wrong everywhere")
+        rows = rng.choice(len(self), count, p=chances / chances.sum())
+        histories = [self.queries[row].profile.history.liked for row in rows]
+        lengths = np.array([min(len(one), longest) for one in histories], np.int64)
+        inputs = np.zeros((count, max(int(lengths.max(initial=0)), 1)), np.int64)
+        gaps = np.zeros_like(inputs)
+        for place, (row, one) in enumerate(zip(rows, histories, strict=True)):
+            newest = slice(len(one) - lengths[place], None)
+            inputs[place, : lengths[place]] = one.items[newest]
+            spans = np.append(np.diff(one.times[newest]), self.queries[row].now - one.times[-1:])
+            gaps[place, : lengths[place]] = gap_buckets(spans)
+        owners = np.array([self.queries[row].profile.position for row in rows], np.int64)
+        return Drawn(inputs, gaps, lengths, owners, self.items[rows].astype(np.int64), self.scores[rows])
 
     def shuffled(self, seed: int) -> Lessons:
         """The same lists with each list's scores dealt out at random: a teacher that knows nothing, as a placebo."""

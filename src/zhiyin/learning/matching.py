@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 
 from zhiyin.arrays import Array, Longs
 from zhiyin.learning.distill import Lessons
-from zhiyin.learning.losses import listwise_kl_loss, sampled_softmax_loss
+from zhiyin.learning.lesson_loss import lesson_loss
+from zhiyin.learning.losses import sampled_softmax_loss
 from zhiyin.learning.negatives import Negatives
 from zhiyin.learning.sequences import Sequences, groups
 from zhiyin.learning.towers import Towers
@@ -117,30 +118,18 @@ class Matching:
         return states
 
     def _lesson(self, rng: np.random.Generator, count: int) -> Tensor:
-        """The divergence from the teacher on a random few of its lists, the weightier more often."""
-        lessons = self.lessons
-        assert lessons is not None
-        # Drawn as often as they count, which is in the mean the same as weighing them.
-        chances = lessons.weights.astype(np.float64) / lessons.weights.sum(dtype=np.float64)
-        rows = rng.choice(len(lessons), count, p=chances)
-        histories = [lessons.queries[row].profile.history.liked.items[-self.longest :] for row in rows]
-        longest = max(1, max(len(one) for one in histories))
-        inputs = np.zeros((len(rows), longest), np.int64)
-        real = np.zeros((len(rows), longest), np.bool_)
-        for row, one in enumerate(histories):
-            inputs[row, : len(one)], real[row, : len(one)] = one, True
-        items = lessons.items[rows].astype(np.int64)
-        used, at = np.unique(np.concatenate([inputs.ravel(), np.maximum(items, 0).ravel()]), return_inverse=True)
+        """The divergence from the teacher on a few of its lists."""
+        assert self.lessons is not None
+        drawn = self.lessons.drawn(count, self.longest, rng)
+        wanted = np.maximum(drawn.items, 0)
+        used, at = np.unique(np.concatenate([drawn.inputs.ravel(), wanted.ravel()]), return_inverse=True)
         vectors = self.model.items(torch.from_numpy(used), torch.ones(len(used)))
-        owners = np.array([lessons.queries[row].profile.position for row in rows], np.int64)
-        states = self._states(vectors, used, at[: inputs.size].reshape(inputs.shape), real, owners, None)
-        last = states[torch.arange(len(rows)), torch.from_numpy(real.sum(1))]
-        ours = (vectors[torch.from_numpy(at[inputs.size :].reshape(items.shape))] * last[:, None]).sum(
-            2
-        ) / self.temperature
-        padding = torch.from_numpy(items < 0)
-        theirs = torch.from_numpy(lessons.scores[rows]) * self.sharpness
-        return listwise_kl_loss(ours.masked_fill(padding, -1e9), theirs.masked_fill(padding, -1e9))
+        real = np.arange(drawn.inputs.shape[1]) < drawn.lengths[:, None]
+        cut = drawn.inputs.size
+        states = self._states(vectors, used, at[:cut].reshape(drawn.inputs.shape), real, drawn.owners, None)
+        last = states[torch.arange(count), torch.from_numpy(drawn.lengths)]
+        ours = (vectors[torch.from_numpy(at[cut:].reshape(wanted.shape))] * last[:, None]).sum(2)
+        return lesson_loss(ours / self.temperature, drawn, self.sharpness)
 
     @property
     def longest(self) -> int:

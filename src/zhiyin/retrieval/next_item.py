@@ -14,6 +14,7 @@ from zhiyin.arrays import NEVER, Array, Floats, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError, TooLarge, require
 from zhiyin.item import Items
+from zhiyin.learning.distill import Lessons
 from zhiyin.learning.forward import last_state
 from zhiyin.learning.loop import LoopSettings, Progress, load_weights, train
 from zhiyin.learning.negatives import Negatives
@@ -92,6 +93,8 @@ class NextItem(Scorer):
     """A torch device, or "auto" for a GPU where there is one."""
     memory_gb: float = setting(4.0, above=0)
     """The most memory that the items' vectors may take in training."""
+    taught: float = setting(1.0, least=0, tune=(0.3, 1.0, 3.0))
+    """How much a teacher's lists count beside the events, where there is a teacher (see distillation)."""
     checkpoint: str = setting("")
     """A folder to save training to after each epoch; a fit that was cut off goes on from it. "" for none."""
     seed: int = setting(0, least=0)
@@ -129,16 +132,26 @@ class NextItem(Scorer):
     def refit(self, dataset: Dataset) -> NextItem:
         """See Refitting."""
         need_fitted(self)
+        self._same_catalogue(dataset)
+        if not self.weights:
+            return self.fit(dataset)
+        self._learn(dataset, np.empty(0, np.int64), self._loop(self.refit_epochs, self.refit_rate), "refit")
+        return self
+
+    def taught_by(self, dataset: Dataset, lessons: Lessons) -> NextItem:
+        """Go on from what was learned, on the events and on a teacher's lists; keeps the best epoch. Returns itself."""
+        need_fitted(self)
+        self._same_catalogue(dataset)
+        self._learn(dataset, self._held(dataset), self._loop(self.epochs), "distill", lessons)
+        return self
+
+    def _same_catalogue(self, dataset: Dataset) -> None:
         if len(dataset.items) != len(self.vectors):
             raise DataError(
                 f"next_item: refit on {len(dataset.items):,} items, learned on {len(self.vectors):,}; call fit for another catalogue"
             )
         if self.axes and self.space not in dataset.items.vectors:
             raise DataError(f"next_item: items came without vectors in space '{self.space}', which it was fitted with")
-        if not self.weights:
-            return self.fit(dataset)
-        self._learn(dataset, np.empty(0, np.int64), self._loop(self.refit_epochs, self.refit_rate), "refit")
-        return self
 
     def _held(self, dataset: Dataset) -> Longs:
         """A random choice of users with a sequence left to learn from without its last event."""
@@ -147,7 +160,9 @@ class NextItem(Scorer):
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
 
-    def _learn(self, dataset: Dataset, held: Longs, loop: LoopSettings, what: str) -> None:
+    def _learn(
+        self, dataset: Dataset, held: Longs, loop: LoopSettings, what: str, lessons: Lessons | None = None
+    ) -> None:
         sequences = Sequences.of(dataset, self.length, self.windows, held)
         if not len(sequences):  # nobody has two liked events: there is no order to learn
             return
@@ -159,10 +174,15 @@ class NextItem(Scorer):
         samples = 0 if len(self.vectors) <= self.full_softmax else self.negatives
         asked = Sequences.ends_of(dataset, self.length, held)
         task = NextEvent(model, sequences, asked, Negatives.mixed(popularity), samples)
+        loss = task.loss
+        if lessons is not None:
+            from zhiyin.learning.lesson_loss import TaughtNextEvent
+
+            loss = TaughtNextEvent(task, lessons, self.taught, self.length).loss
         folder = Path(self.checkpoint) / what if self.checkpoint else None
         seen: list[Progress] = []
         best = train(
-            model, len(sequences), self.batch, task.loss, loop,
+            model, len(sequences), self.batch, loss, loop,
             validate=task.validate if len(held) else None, checkpoint=folder, identity=self._identity(task.identity(), what),
             progress=lambda state: seen.append(_said(what, state)),
         )  # fmt: skip
