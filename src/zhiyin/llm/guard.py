@@ -28,6 +28,8 @@ MOST_OF_MESSAGE = 24_000
 # must not come back in them. Superscripts, fractions and Chinese punctuation keep their meaning and stay.
 _FOLDED = frozenset({"<wide>", "<narrow>", "<font>", "<circle>", "<compat>", "<square>"})
 _KEPT_CONTROLS = "\n\t"
+_UNUSUAL = re.compile(r"[^\n\t -~\u00c0-\u017f\u3001\u3002\u4e00-\u9fff]")
+"""Everything but what most texts consist of, which stays as it is."""
 _MARKS_IN_A_ROW = re.compile(
     r"([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
@@ -47,7 +49,7 @@ def clean(text: str, most: int = MOST) -> str:
     Look-alike letters and digits (full width, mathematical) become plain ones, floods of blank lines, spaces and
     combining marks are cut, and of the whole at most so many characters stay. Cleaning twice changes nothing.
     """
-    text = "".join(map(_plain, unicodedata.normalize("NFC", text[: most * 4])))
+    text = _UNUSUAL.sub(lambda letter: _plain(letter[0]), unicodedata.normalize("NFC", text[: most * 4]))
     text = _MARKS_IN_A_ROW.sub(r"\1", text)
     text = _without_template(text)
     text = re.sub(r"[ \t]{2,}", " ", re.sub(r"[ \t]*\n[ \t]*", "\n", text))
@@ -115,8 +117,8 @@ class _Kind:
 _KINDS = (
     # A link with a query, a fragment or a user in it may carry a token, so all of it goes.
     _Kind("[link]", re.compile(rf"{_ALONE}(?:https?|ftp|wss?)://[^\s<>\"'，。；）]{{0,300}}[?#@=][^\s<>\"'，。；）]*", re.I)),
-    _Kind("[email]", re.compile(rf"[A-Z0-9._+%-]{{1,64}}{_AT}[A-Z0-9-]{{1,63}}(?:{_DOT}[A-Z0-9-]{{2,63}}){{1,4}}", re.I)),
-    _Kind("[email]", re.compile(rf"{_ALONE}[A-Z0-9._+%-]{{1,64}} at [A-Z0-9-]{{1,63}}(?: dot [A-Z]{{2,20}}){{1,3}}", re.I)),
+    _Kind("[email]", re.compile(rf"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++{_AT}[A-Z0-9-]{{1,63}}(?:{_DOT}[A-Z0-9-]{{2,63}}){{1,4}}", re.I)),
+    _Kind("[email]", re.compile(rf"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++ at [A-Z0-9-]{{1,63}}(?: dot [A-Z]{{2,20}}){{1,3}}", re.I)),
     _Kind("[secret]", re.compile(rf"{_ALONE}(?:sk|pk|rk|ghp|gho|xox[abp]|AKIA|eyJ|glpat|hf)[-_]?[A-Za-z0-9_\-.]{{16,}}")),
     _Kind("[secret]", re.compile(rf"(?:{_ALONE}(?:password|passwd|pwd|api[ _-]?key)|密码|口令)\s*(?:是|为|[=:：])\s*\S{{4,}}", re.I)),
     _Kind(
