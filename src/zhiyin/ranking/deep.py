@@ -35,8 +35,7 @@ class DeepRanker(ABC):
     """The one base class deep rankers may have: they differ in their network alone.
 
     A network learns from each request's right answers and a random part of the wrong ones, until NDCG@10 on the rows
-    kept aside no longer rises. As with `boosted`, the network's score and the blend of sources are added up, since either
-    alone is less steady from one week's data to the next.
+    kept aside no longer rises. As in `boosted`, the blend of sources can be added to its score (trust).
     """
 
     embedding: int = setting(8, least=1, most=256, tune=(8, 16))
@@ -47,14 +46,14 @@ class DeepRanker(ABC):
     """Share of hidden units left out at random while learning."""
     loss: str = setting("listwise", options=("listwise", "pointwise"))
     """"listwise" compares the candidates of a request with each other, "pointwise" is the papers' binary cross entropy."""
-    epochs: int = setting(10, least=1)
+    epochs: int = setting(12, least=1)
     """Times that all rows are gone through at most."""
-    patience: int = setting(2, least=1)
+    patience: int = setting(3, least=1)
     """Epochs without gain on the rows kept aside before it stops."""
     batch: int = setting(32, least=1)
     """Requests learned from at once."""
-    learning_rate: float = setting(0.002, above=0, tune=(0.001, 0.002, 0.005))
-    """Of AdamW."""
+    learning_rate: float = setting(0.0005, above=0, tune=(0.0003, 0.0005, 0.001))
+    """Of AdamW. Small, since a few thousand requests are soon known by heart."""
     weight_decay: float = setting(0.01, least=0, tune=(0.0, 0.01, 0.1))
     """Of AdamW."""
     wrong: int = setting(50, least=1, tune=(50, 100))
@@ -63,7 +62,7 @@ class DeepRanker(ABC):
     """Events of the history that are read, newest first."""
     buckets: int = setting(1 << 15, least=2)
     """Rows of the table that ids and attribute values are hashed to."""
-    trust: float = setting(1.0, least=0, most=100, tune=(0.0, 0.5, 1.0, 2.0), at_request=True)
+    trust: float = setting(0.0, least=0, most=100, tune=(0.0, 0.5, 1.0, 2.0), at_request=True)
     """How much the blend of sources counts beside the network, both in standard deviations over the candidates."""
     seed: int = setting(0, least=0)
     """Of the first weights, the wrong answers, the order of rows and dropout."""
@@ -73,6 +72,8 @@ class DeepRanker(ABC):
     weights: dict[str, Array] = learned()
 
     listwise = True
+    crosses = 0
+    """Rows of the table of crosses; 0 for a network that reads none."""
 
     def __post_init__(self) -> None:
         self._made: tuple[object, object, DeepInputs, Module | None] | None = None
@@ -95,7 +96,7 @@ class DeepRanker(ABC):
     def fit(self, dataset: Dataset, rows: RankingRows, valid: RankingRows | None = None) -> DeepRanker:
         """See Ranker."""
         require("torch", "torch")
-        options = InputOptions(length=self.length, buckets=self.buckets, seed=self.seed)
+        options = InputOptions(length=self.length, buckets=self.buckets, crosses=self.crosses, seed=self.seed)
         inputs = DeepInputs.learn(dataset, rows, options)
         self.layout, self.tables, self.weights, self._made = inputs.layout, inputs.tables, {}, None
         if len(rows) >= FEWEST:

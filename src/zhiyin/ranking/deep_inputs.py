@@ -13,7 +13,7 @@ not known, so nothing here breaks on items, users or values that came later.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,6 @@ from zhiyin.arrays import Array, Bools, Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
-from zhiyin.profile import History
 from zhiyin.query import Query
 from zhiyin.ranking.blend import blended, learn_blend
 from zhiyin.ranking.deep_codes import (
@@ -103,7 +102,7 @@ class DeepInputs:
         """The sizes a model is built with."""
         names, users, options = len(self._codes.names), len(self.layout["user_attributes"]), self.options
         contexts = 1 + len(CONTEXT)
-        crosses = 2 + 2 * names * VALUES + users * (1 + names) + 2 * len(self.sources) + 2
+        crosses = 2 + 2 * names * VALUES + users * (1 + names) + 2 * len(self.sources) + 2 if options.crosses else 0
         return Shape(
             len(self.tables["mean"]), len(self.tables["gaps"]), len(GATE), 1 + names, 2 + names + users + contexts,
             contexts, crosses, (NEIGHBOURS, *self.spaces), options.width, options.length, options.buckets, options.crosses,
@@ -114,22 +113,22 @@ class DeepInputs:
 
     def of(self, query: Query, candidates: Candidates, items: Items, labels: Floats | None = None) -> Encoded:
         """One request. Its history ends strictly before query.now where the data has a clock."""
-        history = self._history(query)
-        events = history.newest_first[: self.options.length]
-        raw = self._raw(query, candidates, items)
+        query = self._before(query)
+        events = query.profile.history.newest_first[: self.options.length]
+        blend = blended(candidates, self.sources, np.asarray(self.tables["blend"], np.float32))
+        raw = self._raw(query, candidates, items, blend)
         scaled = (self._numeric(raw) - self.tables["mean"]) / self.tables["spread"]
         known = np.isfinite(scaled)
-        own, met = self._codes.of(items, candidates.items), self._codes.of(items, events)
+        codes = self._codes.of(items, np.concatenate([candidates.items, events]))
+        own, met = codes[: len(candidates)], codes[len(candidates) :]
         asked = self._asked(query, met)
-        crosses = self._crosses(query, candidates, own, met, asked, raw)
-        blend = blended(candidates, self.sources, np.asarray(self.tables["blend"], np.float32))
         return Encoded(
             np.where(known, np.clip(scaled, -OUTERMOST, OUTERMOST), 0).astype(np.float32),
             (~known[:, self.tables["gaps"]]).astype(np.float32),
             buckets(own, self.options.buckets),
             buckets(asked, self.options.buckets),
-            buckets(crosses, self.options.crosses),
-            self._gate(query, candidates, items, raw, len(history)),
+            self._crosses(query, candidates, own, met, asked, raw),
+            self._gate(query, candidates, items, raw),
             blend,
             np.asarray(candidates.items, np.int32),
             events,
@@ -150,21 +149,21 @@ class DeepInputs:
             found.append(one)
         return found
 
-    def _history(self, query: Query) -> History:
+    def _before(self, query: Query) -> Query:
+        """The query with what happened strictly before it; as it is where there is no clock."""
         history = query.profile.history
         if self.layout["clock"] and query.now > 0 and len(history) and history.times[-1] >= query.now:
-            history = history.before(query.now)
-        return history.liked
+            return replace(query, profile=query.profile.with_history(history.before(query.now)))
+        return query
 
     def _features(self) -> Features:
         facts = {name[6:]: one for name, one in self.tables.items() if name.startswith("facts.")}
         return Features(self.sources, self.spaces, facts)
 
-    def _raw(self, query: Query, candidates: Candidates, items: Items) -> dict[str, Array]:
+    def _raw(self, query: Query, candidates: Candidates, items: Items, blend: Floats) -> dict[str, Array]:
         """The columns of features.py by name, and the blend. Each [n]"""
         features = self._features()
         columns = dict(zip(features.names, features.of(query, candidates, items).T, strict=True))
-        blend = blended(candidates, self.sources, np.asarray(self.tables["blend"], np.float32))
         return {**columns, "blend": blend / max(float(blend.max(initial=0.0)), 1e-9)}
 
     def _numeric(self, raw: Mapping[str, Array]) -> Array:
@@ -173,8 +172,10 @@ class DeepInputs:
         return np.stack([np.log(raw[name]) if name.endswith("reciprocal_rank") else raw[name] for name in kept], 1)
 
     def _measure(self, rows: RankingRows, items: Items, chosen: Array) -> None:
-        asked = [self._raw(rows.queries[row], rows.candidates[row], items) for row in chosen]
-        some = asked or [self._raw(Query(), Candidates(np.zeros(1, np.int32), np.zeros(1, np.float32)), items)]
+        asked = [(self._before(rows.queries[row]), rows.candidates[row]) for row in chosen]
+        asked = asked or [(Query(), Candidates(np.zeros(1, np.int32), np.zeros(1, np.float32)))]
+        weights = np.asarray(self.tables["blend"], np.float32)
+        some = [self._raw(*one, items, blended(one[1], self.sources, weights)) for one in asked]
         table = np.concatenate([self._numeric(one) for one in some]).astype(np.float64)
         known = np.isfinite(table)
         count = np.maximum(known.sum(0), 1)
@@ -193,8 +194,10 @@ class DeepInputs:
 
     def _crosses(
         self, query: Query, candidates: Candidates, own: Array, met: Array, asked: Array, raw: Mapping[str, Array]
-    ) -> Array:
+    ) -> Ints:
         """Pairs of what is known of the request and of the candidate, and of what the sources said. [n, crosses]"""
+        if not self.options.crosses:
+            return np.zeros((len(own), 0), np.int32)
         count, names, users = len(own), len(self._codes.names), len(self.layout["user_attributes"])
         ids, values = own[:, 0, :1], own[:, 1:].reshape(count, names * VALUES)
         liked = np.repeat(asked[2 : 2 + names], VALUES)[None]
@@ -213,11 +216,11 @@ class DeepInputs:
             crossed(step_codes("popularity", 2 * raw["popularity"][:, None]), length, 7),
             crossed(step_codes("age", raw["age_days"][:, None]), length, 8),
         ]
-        return np.concatenate([np.broadcast_to(one, (count, one.shape[1])) for one in blocks], 1)
+        codes = np.concatenate([np.broadcast_to(one, (count, one.shape[1])) for one in blocks], 1)
+        return buckets(codes, self.options.crosses)
 
-    def _gate(
-        self, query: Query, candidates: Candidates, items: Items, raw: Mapping[str, Array], length: int
-    ) -> Floats:
+    def _gate(self, query: Query, candidates: Candidates, items: Items, raw: Mapping[str, Array]) -> Floats:
+        length = len(query.profile.history.liked)
         count, stands = len(candidates), self._vectors(NEIGHBOURS, candidates.items, items).any(1)
         text = self._vectors("text", candidates.items, items).any(1) if "text" in self.spaces else np.zeros(count)
         graph = stands | (self._vectors("graph", candidates.items, items).any(1) if "graph" in self.spaces else False)

@@ -17,8 +17,8 @@ GATE = ("history", "popularity", "quiet", "age", "no_history", "new_item", "no_t
 
 @dataclass(frozen=True)
 class InputOptions:
-    """length: events of the history read, newest first. buckets, crosses: rows of the tables of fields and of crosses.
-    width: of the vectors made here. scale_free: leave out columns that change with how much data was fitted."""
+    """length: events of the history read, newest first. buckets, crosses: rows of the tables of fields and of crosses; 0
+    crosses leave them out. width: of the vectors made here. scale_free: leave out columns that change with how much data was fitted."""
 
     length: int = 20
     buckets: int = 1 << 15

@@ -32,6 +32,8 @@ class DGF(DeepRanker):
 
     branches: tuple[str, ...] = setting(("wide", "fm", "deep", "din", "graph", "text"))
     """Branches that are fused."""
+    crosses: int = setting(1 << 17, least=2)
+    """Rows of the table that pairs are hashed to."""
     gate: str = setting("softmax", options=("softmax", "sigmoid", "off"), tune=("softmax", "sigmoid", "off"))
     """How the gate weighs branches: against each other, each by itself, or not at all."""
     attention: int = setting(36, least=1)

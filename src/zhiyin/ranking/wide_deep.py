@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zhiyin.part import part
+from zhiyin.part import part, setting
 from zhiyin.ranking.deep import DeepRanker
 from zhiyin.ranking.deep_rows import Shape
 
@@ -19,6 +19,9 @@ class WideDeep(DeepRanker):
 
     The paper trains the wide half with FTRL and L1; here both halves use AdamW.
     """
+
+    crosses: int = setting(1 << 17, least=2)
+    """Rows of the table that pairs are hashed to."""
 
     def network(self, shape: Shape) -> Module:
         """See DeepRanker."""
