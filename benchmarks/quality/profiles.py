@@ -129,7 +129,7 @@ def alone(dataset: Dataset, most: int) -> None:
         values = {}
         for label, part in {
             "popularity": Popular(), "trending": Trending(half_life=14),
-            **{f"profile alone, known {known:g}, half-life {days:g}": Interests(known=known, half_life=days) for known in (0.0, 0.5, 1.0) for days in (180.0, 720.0)},
+            **{f"profile alone, known {known:g}, half-life {days:g}": Interests(known=known, half_life=days) for known in (0.0, 0.5, 0.75, 1.0) for days in (720.0,)},
         }.items():  # fmt: skip
             part.fit(split.test_fit if name == "test" else split.fit)
             lists = np.full((len(queries), SHOWN), -1, np.int32)

@@ -41,7 +41,7 @@ class Interests(Scorer):
     length: float = setting(0.5, least=0, most=1, tune=(0.0, 0.5, 1.0))
     """How much an item with many topics is held back, 0 to 1."""
 
-    known: float = setting(0.5, least=0, most=1, tune=(0.0, 0.25, 0.5, 1.0), at_request=True)
+    known: float = setting(0.75, least=0, most=1, tune=(0.0, 0.5, 0.75, 1.0), at_request=True)
     """How much an item counts that many people liked: its score times (likes + 1) to this power; 0 reads the topics alone."""
 
     topics: sparse.csr_matrix = learned()

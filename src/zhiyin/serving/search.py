@@ -1,9 +1,9 @@
-"""Search: words (BM25) and meaning (vectors), united by the reciprocal of their ranks."""
+"""Search: words (BM25), meaning (vectors) and the topics a text names, united by the reciprocal of their ranks."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from threading import Lock
 
 import numpy as np
@@ -17,6 +17,10 @@ from zhiyin.query import Query
 from zhiyin.retrieval.bm25 import BM25
 from zhiyin.retrieval.terms import words_of
 from zhiyin.stages import Encoder
+from zhiyin.understanding.matching import choices_met
+
+TOPICS = 4.0
+"""How much the topics that a text names count, against its words and its meaning."""
 
 
 class Search:
@@ -35,7 +39,8 @@ class Search:
         with self._lock:
             self._changed.update(changed)
 
-    def _by_words(self, text: str) -> Floats:
+    def by_words(self, text: str) -> Floats:
+        """What the words of a text alone say of every item, NEVER for one that has none of them. [items]"""
         with self._lock:  # searches share the owner's lock, so one of them takes in the changes
             if self._changed:
                 self._words.extend(self.items, sorted(self._changed))
@@ -64,13 +69,19 @@ class Search:
 
     def find(self, text: str, vectors: dict[str, Floats], depth: int = 200) -> Candidates:
         """The items nearest a text, best first, with the rank each source gave them."""
-        lists = {"words": top_n(self._by_words(text), depth)}
+        lists = {"words": top_n(self.by_words(text), depth)}
+        named = choices_met(text, self.items)
         for space, vector in vectors.items():
             matrix = self.items.vectors.get(space)
             if matrix is not None and matrix.shape[1] == len(vector):
                 likeness = matrix @ vector
                 lists[space] = top_n(np.where(likeness > 0, likeness, NEVER).astype(np.float32), depth)
-        return united(lists)
+                named = (
+                    named[: len(likeness)] + 0.5 * likeness[: len(named)]
+                )  # of items with as many topics, the nearer ones
+        if np.isfinite(named).any():
+            lists["topics"] = top_n(named, depth)
+        return united(lists, {"topics": TOPICS})
 
 
 def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
@@ -90,12 +101,13 @@ def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason
     return tuple(told)
 
 
-def united(lists: dict[str, Ints], k: int = 60) -> Candidates:
-    """Σ 1 / (k + rank) over the lists that hold an item (Cormack 2009)."""
+def united(lists: dict[str, Ints], weights: Mapping[str, float] | None = None, k: int = 60) -> Candidates:
+    """Σ weight / (k + rank) over the lists that hold an item (Cormack 2009); a list without a weight has 1."""
     union = np.unique(np.concatenate(list(lists.values()))).astype(np.int32)
     ranks = np.zeros((len(union), len(lists)), np.int32)
     for column, found in enumerate(lists.values()):
         ranks[np.searchsorted(union, found), column] = np.arange(1, len(found) + 1)
-    fused = np.where(ranks > 0, 1 / (k + np.maximum(ranks, 1)), 0.0).sum(1).astype(np.float32)
+    counts = np.array([(weights or {}).get(name, 1.0) for name in lists])
+    fused = (np.where(ranks > 0, 1 / (k + np.maximum(ranks, 1)), 0.0) @ counts).astype(np.float32)
     both = Candidates(union, fused, tuple(lists), source_ranks=ranks)
     return both.take(np.argsort(-fused, kind="stable").astype(np.int32))

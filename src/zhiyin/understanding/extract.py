@@ -29,8 +29,8 @@ def latent_interests(
 ) -> tuple[Interest, ...]:
     """Topics a person has not met that go with those they like, strongest first, each with what it rests on.
 
-    How much a topic goes with another: the cosine of their items in the catalogue, times how rare it is. An interest's
-    evidence is that of the interests behind it. but: topics that are known, disliked or refused.
+    How much a topic goes with another: the cosine of their items in the catalogue, times its worth. An
+    interest's evidence is that of the interests behind it. but: topics that are known, disliked or refused.
     """
     tags = items.tags
     known = [one for one in interests if one.topic in tags.positions and not one.latent and one.weight > 0]
@@ -61,12 +61,16 @@ _TOGETHER: WeakKeyDictionary[Tags, sparse.csr_matrix] = WeakKeyDictionary()
 
 
 def _together(tags: Tags) -> sparse.csr_matrix:
-    """How much two topics share their items, weighted by the rarity of the second; 0 for topics of few items. [topics, topics]"""
+    """How much two topics share their items; 0 for topics of few items. [topics, topics]
+
+    The cosine, times what the second is worth as a guess: how many items have it, and less the commoner it is.
+    """
     if tags not in _TOGETHER:
         counts = tags.matrix.getnnz(axis=0)
         scale = np.where(counts >= SEVERAL, 1 / np.sqrt(np.maximum(counts, 1)), 0)
         unit = tags.matrix @ sparse.diags_array(scale.astype(np.float32))
-        _TOGETHER[tags] = sparse.csr_matrix((unit.T @ unit) @ sparse.diags_array(rarity(tags)))
+        worth = np.sqrt(rarity(tags)) * counts
+        _TOGETHER[tags] = sparse.csr_matrix((unit.T @ unit) @ sparse.diags_array(worth.astype(np.float32)))
     return _TOGETHER[tags]
 
 

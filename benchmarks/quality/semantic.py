@@ -1,0 +1,107 @@
+"""Search on the built-in wines: words, vectors and both, on labelled queries of ours, half of them Chinese over English items.
+
+    python benchmarks/quality/semantic.py [--cross-encoder ID_OR_FOLDER] [--vectors vectors.db]
+
+queries.jsonl holds the queries; beside each stands the rule by which an item is right: one of the values of every attribute
+named. No query is copied from an item's text, and queries whose rule fits fewer than three items are left out. "topics"
+reads the query with the alias table of the conversation (understanding/aliases.toml), and "as served" unites all three. Table
+and rules were written by the same hands, so these rows say what the table is worth where it applies, not how it carries over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zhiyin.arrays import top_n
+from zhiyin.data.columns import items_of
+from zhiyin.encoders.cache import encode_items
+from zhiyin.encoders.e5 import E5
+from zhiyin.evaluation.bootstrap import Resamples
+from zhiyin.evaluation.ranking_metrics import Targets, per_user
+from zhiyin.ingest.demo import demo_files
+from zhiyin.item import Item, Items
+from zhiyin.serving.search import Search, united
+from zhiyin.understanding.matching import choices_met
+
+HERE = Path(__file__).parent
+LEAST, DEPTH = 3, 200
+
+
+def fits(item: Item, rule: dict[str, list[str]]) -> bool:
+    """Whether an item has one of the values of every attribute of a rule."""
+    tags = set(item.tags())
+    return all(any((name, value) in tags for value in values) for name, values in rule.items())
+
+
+def reranked(model: Any, query: str, items: Items, best: np.ndarray) -> np.ndarray:
+    """The best fifty in the order of a cross-encoder."""
+    top = best[:50]
+    scores = model.predict([(query, items[int(at)].content()) for at in top])
+    return np.concatenate([top[np.argsort(-np.asarray(scores), kind="stable")], best[50:]])
+
+
+def main() -> None:
+    """Print nDCG@10 and recall of every way, whole and by language, with paired intervals."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cross-encoder", help="a cross-encoder of the hub or of a folder, to reorder the best fifty")
+    parser.add_argument("--vectors", type=Path, default=HERE / "per_user" / "vectors.db", help="where vectors are kept")
+    given = parser.parse_args()
+    items = Items.of(items_of(demo_files("wines")["items"]))
+    given.vectors.parent.mkdir(exist_ok=True)
+    encoder = E5()
+    encode_items(items, "text", encoder, given.vectors)
+    search = Search(items, {"text": encoder})
+    rows = [json.loads(line) for line in (HERE / "queries.jsonl").read_text("utf-8").splitlines()]
+    rows = [{**row, "right": [at for at, item in enumerate(items.rows) if fits(item, row["rule"])]} for row in rows]
+    used = [row for row in rows if len(row["right"]) >= LEAST]
+    chinese = np.array([row["language"] == "zh" for row in used])
+    print(
+        f"{len(rows)} queries, {len(used)} with at least {LEAST} right items ({int(chinese.sum())} Chinese); median right {np.median([len(row['right']) for row in used]):.0f} of {len(items)}"
+    )
+    ways = lists_of(search, items, used)
+    if given.cross_encoder:
+        from sentence_transformers import CrossEncoder
+
+        model = CrossEncoder(given.cross_encoder, trust_remote_code=False)
+        ways["hybrid, cross-encoder"] = [
+            reranked(model, row["query"], items, best) for row, best in zip(used, ways["hybrid"], strict=True)
+        ]
+    targets = Targets.of([np.array(row["right"], np.int32) for row in used])
+    values = {}
+    for way, found in ways.items():
+        table = np.full((len(used), 10), -1, np.int32)
+        for row, best in enumerate(found):
+            table[row, : len(best[:10])] = best[:10]
+        values[way] = per_user(table, targets, ks=(10,))["ndcg@10"]
+        print(
+            f"{way:24} nDCG@10 {values[way].mean():.4f}  English {values[way][~chinese].mean():.4f}  Chinese {values[way][chinese].mean():.4f}"
+        )
+    better = max(("words", "vectors"), key=lambda way: values[way].mean())
+    for name, mask in (("all", chinese | True), ("English", ~chinese), ("Chinese", chinese)):
+        one = Resamples(np.stack([values["hybrid"][mask], values[better][mask]], 1)).difference(0, 1)
+        print(f"hybrid less {better}, {name}: {one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}]")
+
+
+def lists_of(search: Search, items: Items, used: list[dict[str, Any]]) -> dict[str, list[np.ndarray]]:
+    """The best items of every way, best first, one list per query."""
+    ways: dict[str, list[np.ndarray]] = {name: [] for name in ("words", "vectors", "hybrid", "topics", "as served")}
+    for row in used:
+        text = row["query"]
+        vectors = search.vectors(text)
+        words = top_n(search.by_words(text), DEPTH)
+        meaning = top_n((items.vectors["text"] @ vectors["text"]).astype(np.float32), DEPTH)
+        ways["words"].append(words)
+        ways["vectors"].append(meaning)
+        ways["hybrid"].append(united({"words": words, "text": meaning}).items)
+        ways["topics"].append(top_n(choices_met(text, items), DEPTH))
+        ways["as served"].append(search.find(text, vectors).items)
+    return ways
+
+
+if __name__ == "__main__":
+    main()
