@@ -23,13 +23,14 @@ from run import RAW, keep, rows_of, update
 from zhiyin.data.readers import read_folder
 from zhiyin.data.split import Cases, Split
 from zhiyin.data.split import core as k_core
+from zhiyin.encoders.cache import encode_items
 from zhiyin.evaluation.evaluate import DEPTH
 from zhiyin.evaluation.lists import ranked_lists
 from zhiyin.evaluation.measure import Measure
 from zhiyin.evaluation.report import Report, Row
-from zhiyin.evaluation.run import SPLITS, encode
+from zhiyin.evaluation.run import SPLITS
 from zhiyin.part import settings
-from zhiyin.recipe import load_recipe
+from zhiyin.parts import class_of
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.next_item import NextItem
 from zhiyin.retrieval.transition import Transition
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--split", choices=list(SPLITS), default="leave-one-out")
     parser.add_argument("--core", type=int, default=0, help="leave out users and items with fewer events")
     parser.add_argument("--set", nargs="*", default=[], help="settings of next_item as name=value")
+    parser.add_argument("--encoder", default="e5", help="of the items' texts, where next_item's space is not empty")
     parser.add_argument("--decay", type=float, default=0.5, help="of transition, which it stands against")
     parser.add_argument("--keep", type=Path, help="where the fitted part goes")
     parser.add_argument("--load", type=Path, help="measure a part kept before")
@@ -67,7 +69,10 @@ def main() -> None:
     name = report.data + (f" ({asked.core}-core)" if asked.core else "")
     keep(report, f"{name} {report.split} next_item")
     told = " ".join(f"{key}={value}" for key, value in sorted(given.items()))
-    command = f"next_item.py --data {asked.data.name} --split {asked.split} --core {asked.core} --set {told}"
+    command = (
+        f"next_item.py --data {asked.data.name} --split {asked.split} --core {asked.core} --encoder {asked.encoder}"
+    )
+    command += f" --set {told}"
     if not asked.no_row:
         lines = rows_of(report, name, cost["fit_seconds"] + cost["refit_seconds"], command)
         update({key: line for key, line in lines.items() if key[3] == "whole"})
@@ -80,7 +85,7 @@ def prepared(asked: argparse.Namespace) -> tuple[Split, dict[str, Any]]:
     if asked.core:
         dataset = k_core(dataset, asked.core)
     if given.get("space", "text"):
-        encode(load_recipe("default"), dataset, RAW / "vectors.db", lambda *_: None)
+        encode_items(dataset.items, "text", class_of(asked.encoder)(), RAW / "vectors.db")
     return SPLITS[asked.split](dataset), given
 
 
