@@ -94,6 +94,8 @@ def main() -> None:
     model = Local(given.model)
     model.complete([Message("user", "hello")], max_tokens=1)
     for constrained, runs in ((True, given.runs), (False, given.free)):
+        if not runs:
+            continue
         valid, tokens, seconds, cpu = 0, 0, 0.0, time.process_time()
         per_shape: dict[str, list[float]] = {}
         for run in range(given.first, given.first + runs):

@@ -13,7 +13,7 @@ from zhiyin.ports import Message
 
 pytest.importorskip("peft")
 
-from zhiyin.llm.finetune import Tuning, as_text, finetune
+from zhiyin.llm.finetune import Question, Tuning, _Head, as_text, finetune
 from zhiyin.llm.huggingface import HuggingFace, load
 
 LETTERS = "abcdefghijkl"
@@ -63,6 +63,17 @@ def test_the_model_itself_stays_as_it_was(tuned):
     model = tuned[0]
     names = [name for name, _ in load(model)[0].named_parameters()]
     assert not [name for name in names if "lora" in name]
+
+
+def test_reading_what_is_told_once_for_all_titles_changes_no_score(tuned):
+    import torch
+
+    model, tokenizer = load(tuned[0])
+    head = _Head(model, tokenizer.pad_token_id, "cpu", Tuning())
+    one = Question([5, 9, 40, 7], [[1, 2, 3], [8], [30, 31, 32, 33, 34]], 0.0)
+    with torch.no_grad():
+        logs, right = head.logs([(one.told, title) for title in one.titles])
+        assert np.allclose(head.means(one), ((logs * right).sum(1) / right.sum(1)).numpy(), atol=1e-4)
 
 
 @pytest.mark.parametrize("data", [circle(titles=False), circle().without_last(5)])

@@ -263,13 +263,31 @@ class _Head:
         logs, right = self.logs(rows)
         return -(logs * right).sum() / right.sum()
 
+    def means(self, one: Question) -> Array:
+        """The mean log probability a token of each of a question's titles; what is told is read once for all."""
+        torch = self.torch
+        told = torch.tensor([one.told], device=self.device)
+        first = self.model(input_ids=told, use_cache=True, logits_to_keep=1)
+        first.past_key_values.batch_repeat_interleave(len(one.titles))
+        longest = max(map(len, one.titles))
+        ids = torch.full((len(one.titles), longest), self.pad, device=self.device)
+        for row, title in enumerate(one.titles):
+            ids[row, : len(title)] = torch.tensor(title)
+        real = torch.arange(longest, device=self.device) < torch.tensor(
+            [[len(title)] for title in one.titles], device=self.device
+        )
+        mask = torch.cat([torch.ones(len(ids), told.shape[1], dtype=torch.long, device=self.device), real.long()], 1)
+        rest = self.model(input_ids=ids, attention_mask=mask, past_key_values=first.past_key_values, use_cache=True)
+        logits = torch.cat([first.logits.expand(len(ids), -1, -1), rest.logits[:, :-1]], 1).float()
+        logs = logits.log_softmax(-1).gather(2, ids[:, :, None])[:, :, 0]
+        return np.asarray(((logs * real).sum(1) / real.sum(1)).cpu().numpy())
+
     def measure(self, asked: Sequence[Question]) -> Measured:
         """Loss of the right titles, and where they stand among ten by their mean log probability a token."""
         losses, ranks = [], []
         with self.torch.no_grad(), halved(self.device, self.tuning.precision):
             for one in asked:
-                logs, right = self.logs([(one.told, title) for title in one.titles])
-                means = ((logs * right).sum(1) / right.sum(1)).cpu().numpy()
+                means = self.means(one)
                 losses.append(-float(means[0]))
                 ranks.append(1 + int((means[1:] > means[0]).sum()) + int((means[1:] == means[0]).sum()) / 2)
         return Measured(

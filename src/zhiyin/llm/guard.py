@@ -118,7 +118,7 @@ _KINDS = (
     # A link with a query, a fragment or a user in it may carry a token, so all of it goes.
     _Kind("[link]", re.compile(rf"{_ALONE}(?:https?|ftp|wss?)://[^\s<>\"'，。；）]{{0,300}}[?#@=][^\s<>\"'，。；）]*", re.I)),
     _Kind("[email]", re.compile(rf"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++{_AT}[A-Z0-9-]{{1,63}}(?:{_DOT}[A-Z0-9-]{{2,63}}){{1,4}}", re.I)),
-    _Kind("[email]", re.compile(rf"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++ at [A-Z0-9-]{{1,63}}(?: dot [A-Z]{{2,20}}){{1,3}}", re.I)),
+    _Kind("[email]", re.compile(r"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++ at [A-Z0-9-]{1,63}(?: dot [A-Z]{2,20}){1,3}", re.I)),
     _Kind("[secret]", re.compile(rf"{_ALONE}(?:sk|pk|rk|ghp|gho|xox[abp]|AKIA|eyJ|glpat|hf)[-_]?[A-Za-z0-9_\-.]{{16,}}")),
     _Kind("[secret]", re.compile(rf"(?:{_ALONE}(?:password|passwd|pwd|api[ _-]?key)|密码|口令)\s*(?:是|为|[=:：])\s*\S{{4,}}", re.I)),
     _Kind(
