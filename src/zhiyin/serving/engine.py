@@ -90,6 +90,7 @@ class Engine:
         self.impressions = Impressions(store.log.append)
         self.observe: Callable[[Trace], None] = lambda trace: None
         self.on_forget: list[Callable[[str], object]] = []
+        self.on_record: list[Callable[[set[str]], None]] = []
         self._writer = Lock()
         self._served_before: list[str] = []
         self.live = self._opened(recipe, version)
@@ -184,6 +185,8 @@ class Engine:
             self.live.profiles.drop(user)
         if new:
             self.people.add([event for event in events if event.event_type != "impression"])
+        for hear in self.on_record:
+            hear({event.user_id for event in events})
         return new
 
     def knows_item(self, item_id: str) -> bool:

@@ -123,7 +123,8 @@ def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredPro
     wishes = _changed(stored.wishes, edit.get("wishes"), edit["wish"], (*edit["unwish"], *edit["refuse"]))
     if len(refusals) > 1000 or len(wishes) > 1000:
         raise Refused(422, "too_many", "a profile holds at most 1000 refusals and 1000 wishes")
-    return replace(stored, refusals=refusals, wishes=wishes, updated=now)
+    # A summary that a model wrote may speak of what was just refused; until it is written anew the templates' stands.
+    return replace(stored, refusals=refusals, wishes=wishes, summary="", updated=now)
 
 
 def _changed(before: Topics, instead: Topics | None, more: Topics, less: Topics) -> tuple[tuple[str, str], ...]:
