@@ -17,12 +17,14 @@ from pydantic import BaseModel, Field
 from zhiyin.arrays import Bools
 from zhiyin.event import Event
 from zhiyin.explanation.templates import Templates
+from zhiyin.llm.cache import speaking_of
 from zhiyin.serving import wire
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.routes import reply
 from zhiyin.understanding.conversation import Ask
 from zhiyin.understanding.dialogue import Card, Reader, Turn, avoided, by_rules, speaks_chinese, turn
 from zhiyin.understanding.lexicon import Topic
+from zhiyin.understanding.planned import planning
 from zhiyin.understanding.saying import Voice
 
 KEPT = 5_000
@@ -196,7 +198,8 @@ class Chat:
         before, said = self.conversations.get(body.user_id, conversation_id)
         tools = EngineTools(engine, body.user_id, language, said)
         voice = Voice(language == "zh", labels_of(engine))
-        done = turn(body.message, before, engine.live.recommender.items, tools, voice, self.reader)
+        with speaking_of(body.user_id):
+            done = turn(body.message, before, engine.live.recommender.items, tools, voice, self.reader)
         if done.cards:
             said = {card["item_id"]: card["explanation"] for card in done.cards}
         self.conversations.put(body.user_id, conversation_id, done.ask, said)
@@ -241,10 +244,12 @@ def labels_of(engine: Engine) -> dict[str, str]:
     return next((one.labels for one in engine.live.recommender.explainers if isinstance(one, Templates)), {})
 
 
-def make_chat(engine: Engine, reader: Reader = by_rules) -> APIRouter:
-    """The route of the conversation."""
+def make_chat(engine: Engine) -> APIRouter:
+    """The route of the conversation. A workspace's language model reads the messages where it has one for the use "chat"."""
     router = APIRouter(responses={422: {"model": wire.Failure}})
-    chat = Chat(engine, reader)
+    models = getattr(engine.versions, "models", None)  # a Workspace has them
+    model = models.of("chat") if models is not None else None
+    chat = Chat(engine, by_rules if model is None else planning(model))
 
     @router.post("/chat", response_model=ChatOut, tags=["recommendations"])
     def message(body: ChatIn) -> Response:
