@@ -23,7 +23,10 @@ from zhiyin.evaluation.cold_items import cold_items, hold_out
 from zhiyin.evaluation.finetune import SHARES, finetune_encoder
 from zhiyin.item import Item, Items
 from zhiyin.learning.contrastive import Contrast
+from zhiyin.learning.text_model import States, TextModel, read_base
 from zhiyin.retrieval.content import Content
+
+RAW = Path(__file__).parent / "per_user"
 
 
 def main() -> None:
@@ -54,6 +57,7 @@ def main() -> None:
             )  # fmt: skip
             done = finetune_encoder(
                 dataset, asked.base, layers, asked.rank, settings=settings, folder=asked.out,
+                states=read_once(dataset, asked.base, layers, RAW / f"states-{name_of(asked)}-{layers}.npz"),
                 progress=lambda text, *_: print(f"  {text}", flush=True) if text.startswith("epoch") else None,
             )  # fmt: skip
             test = done.test
@@ -64,6 +68,22 @@ def main() -> None:
                 f"{time.process_time() - started:.0f} | {done.verdict} |",
                 flush=True,
             )
+
+
+def name_of(asked: argparse.Namespace) -> str:
+    """Of the file that what the lower layers read is kept in."""
+    return f"{asked.data.resolve().name}-{Path(asked.base).name}" + ("-dealt-out" if asked.placebo else "")
+
+
+def read_once(dataset: Dataset, base: str, layers: int, file: Path) -> States:
+    """The texts as the frozen layers read them, which is most of the time, kept for other seeds."""
+    if file.is_file():
+        with np.load(file) as kept:
+            return States(kept["tokens"], kept["starts"])
+    states = TextModel(read_base(base), layers).read([item.content() for item in dataset.items.rows], 40)
+    file.parent.mkdir(exist_ok=True)
+    np.savez(file, tokens=states.tokens, starts=states.starts)
+    return states
 
 
 def dealt_out(dataset: Dataset) -> Dataset:

@@ -4,11 +4,15 @@ import json
 import math
 
 import numpy as np
+import polars as pl
 import pytest
+from typer.testing import CliRunner
 
+from zhiyin.cli_finetune import app
 from zhiyin.data.dataset import build
 from zhiyin.errors import DataError, ModelError, SettingError
 from zhiyin.item import Item, Items
+from zhiyin.recipe import read_recipe
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -195,3 +199,27 @@ def test_trained_layers_of_another_base_or_damaged_ones_are_refused(tmp_path):
         adapted("tiny", {"upper.0.nonsense": np.zeros(3, np.float32)})
     with pytest.raises(SettingError, match="minilm, tiny or a folder"):
         read_base("no such folder")
+
+
+def test_the_command_leaves_a_folder_that_a_recipe_reads(tmp_path):
+    data = hidden_tastes(60)
+    table = data.interactions
+    events = {
+        "user_id": [data.users[u] for u in table.users],
+        "item_id": [data.items[int(i)].item_id for i in table.items],
+    }
+    pl.DataFrame({**events, "timestamp": table.times}).write_parquet(tmp_path / "events.parquet")
+    rows = data.items.rows
+    titles = {"item_id": [row.item_id for row in rows], "title": [row.title for row in rows]}
+    pl.DataFrame(titles).write_parquet(tmp_path / "items.parquet")
+    asked = ["encoder", "--data", str(tmp_path), "--out", str(tmp_path / "trained"), "--base", "tiny"]
+    done = CliRunner().invoke(app, [*asked, "--epochs", "1", "--pairs", "128"])
+    assert done.exit_code == 0, done.output
+    assert "difference" in done.output
+    assert (GAIN in done.output) != (NO_GAIN in done.output)
+    report = json.loads((tmp_path / "trained" / "adapter.json").read_text())["report"]
+    assert report["settings"]["pairs"] == 128
+    assert report["test"]["users"] > 0
+    folder = f"[encode.text]\nuse = 'finetuned'\nbase = 'tiny'\nfolder = '{tmp_path / 'trained'}'\n"
+    encoder = read_recipe(folder + "[[retrieve]]\nuse = 'popular'\n").encoders["text"]
+    assert encoder.encode(["a red wine"]).shape == (1, 16)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.cold_items import ColdItems, cold_items, hold_out
 from zhiyin.learning.contrastive import Contrast, fine_tune
 from zhiyin.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from zhiyin.learning.text_model import States
 
 SHARES = (0.1, 0.2)
 """Of the items with events, held out to decide by and to report on."""
@@ -52,11 +55,12 @@ def finetune_encoder(
     settings: Contrast | None = None,
     folder: Path | None = None,
     progress: Progress = silent,
+    states: States | None = None,
 ) -> Trained:
     """Fine-tune on the pairs of a dataset, decide on held-out items by paired bootstrap, report on others.
 
-    With a gain it is trained once more on all items for as many epochs as were best. Raises DataError when there is
-    nothing to learn from or nobody to ask.
+    With a gain it is trained once more on all items for as many epochs as were best. states: the texts as the lower layers
+    read them, where they were read before. Raises DataError when there is nothing to learn from or nobody to ask.
     """
     require("torch", "hf")
     from zhiyin.learning.text_model import TextModel, merged, read_base
@@ -65,8 +69,9 @@ def finetune_encoder(
     warm, (held_valid, held_test) = hold_out(dataset, SHARES, settings.seed)
     asked = [cold_items(dataset, warm, held) for held in (held_valid, held_test)]
     model = TextModel(read_base(base), layers, rank, seed=settings.seed)
-    text = f"read {len(dataset.items):,} texts with the lower layers"
-    states = model.read([item.content() for item in dataset.items.rows], max_tokens, partial(progress, text))
+    if states is None:
+        text = f"read {len(dataset.items):,} texts with the lower layers"
+        states = model.read([item.content() for item in dataset.items.rows], max_tokens, partial(progress, text))
     before = [one.by_vectors(model.vectors(states)) for one in asked]
     values: list[float] = []
 

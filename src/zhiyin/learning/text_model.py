@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 
 from zhiyin.arrays import Array, Floats, Longs
 from zhiyin.errors import ModelError, SettingError, require
+from zhiyin.learning.loop import halved
 
 BASES = ("minilm", "tiny")
 """Models that need no folder: all-MiniLM-L6-v2 from its package, and a two-layer one with chance weights for trying out."""
@@ -182,7 +183,7 @@ class TextModel(nn.Module):
         return self.base.tokenize(list(texts), min(max_tokens, places))
 
     def vectors(self, states: States, rows: Array | None = None, fast: bool = True) -> Floats:
-        """Unit vectors of texts that were read, without gradients. [texts, width]. fast: bfloat16 products."""
+        """Unit vectors of texts that were read, without gradients. [texts, width]. fast: see half."""
         chosen = np.arange(len(states)) if rows is None else np.asarray(rows)
         order = chosen[np.argsort(np.diff(states.starts)[chosen], kind="stable")]
         result = np.zeros((len(states), self.width), np.float32)
@@ -197,8 +198,8 @@ class TextModel(nn.Module):
 
 
 def half(on: bool) -> Any:
-    """Products in bfloat16, twice as fast where the processor knows them; sums and weights stay as they are."""
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=on)
+    """Products in bfloat16 where the processor has them, twice as fast; sums and weights stay as they are."""
+    return halved("cpu", "auto" if on else "float32")
 
 
 class _LowRank(nn.Module):

@@ -88,7 +88,7 @@ class MultiTask(DeepRanker):
     def fit(self, dataset: Dataset, rows: RankingRows, valid: RankingRows | None = None) -> MultiTask:
         """See Ranker. Without outcomes in the rows there is only relevance to learn."""
         require("torch", "torch")
-        options = InputOptions(length=self.length, buckets=self.buckets, seed=self.seed)
+        options = InputOptions(length=self.length, buckets=self.buckets, crosses=self.crosses, seed=self.seed)
         inputs = DeepInputs.learn(dataset, rows, options)
         self.layout, self.tables, self.weights, self._made = inputs.layout, inputs.tables, {}, None
         self.active, self.named, self.course = [], [], {}
