@@ -55,8 +55,8 @@ class NextItem(Scorer):
     """How many of the newest events are read."""
     layers: str = setting("ligr", options=("ligr", "sasrec"))
     """Gated pre-norm layers with SwiGLU (eSASRec), or SASRec's own."""
-    dropout: float = setting(0.1, least=0, most=0.9, tune=(0.1, 0.2, 0.3))
-    """Share of activations left out in training."""
+    dropout: float = setting(0.2, least=0, most=0.9, tune=(0.1, 0.2, 0.4))
+    """Share of activations left out in training; more where sequences are short and few."""
     full_softmax: int = setting(50_000, least=0)
     """Largest catalogue whose items are all scored at every step; above, negatives are sampled."""
     negatives: int = setting(256, least=1)
@@ -69,7 +69,7 @@ class NextItem(Scorer):
     """Read the time between events, and from the last one to the request, where the data has a clock."""
     batch: int = setting(32, least=1)
     """Sequences per step."""
-    windows: int = setting(1, least=1, most=100)
+    windows: int = setting(10, least=1, most=100)
     """Stretches of `length` events learned from per user, the newest first."""
     learning_rate: float = setting(1e-3, above=0, tune=(0.0005, 0.001, 0.002))
     """Of AdamW, in the first epoch."""
