@@ -280,6 +280,22 @@ def test_a_bad_version_is_passed_over_at_start_and_named(tmp_path: Path, caplog:
         open_engine(workspace)
 
 
+def test_an_answer_is_at_hand_only_when_nothing_is_waited_for(client: TestClient, engine: Engine) -> None:
+    live = engine.live
+    assert not live.at_hand("ann-4"), "her profile must be read from the log first"
+    first = ids(client.get("/users/ann-4/recommendations"))
+    live._pace = 0.001
+    assert live.at_hand("ann-4")
+    assert live.at_hand("")
+    assert ids(client.get("/users/ann-4/recommendations")) == first  # beside no thread, the same
+    with live.turn():
+        assert not live.at_hand("")
+    with live.lock.write():
+        assert not live.at_hand("")
+    live._pace = 1.0
+    assert not live.at_hand("")
+
+
 def test_operations_answer(client: TestClient) -> None:
     client.get("/users/ann-1/recommendations")
     assert client.get("/health/live").json() == {"live": True}

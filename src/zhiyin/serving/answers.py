@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,11 @@ def impressions_of(answer: dict[str, Any], user_id: str, now: float, shelf: str)
         )
         for one in answer["items"]
     ]
+
+
+def seed_of(request_id: str) -> int:
+    """The seed of a request that named none: one of its own."""
+    return int.from_bytes(blake2b(request_id.encode(), digest_size=4).digest())
 
 
 def facets(items: Sequence[Item], most: int) -> list[dict[str, Any]]:

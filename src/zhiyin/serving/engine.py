@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -25,12 +24,13 @@ from zhiyin.recipe import Recipe
 from zhiyin.recommender import FOR_YOU, Answer, positions
 from zhiyin.reranking.filters import Allowed
 from zhiyin.serving import people
-from zhiyin.serving.answers import answer_json, facets, impressions_of
+from zhiyin.serving.answers import answer_json, facets, impressions_of, seed_of
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.live import Live, try_out
 from zhiyin.serving.search import reasons
 from zhiyin.trace import Trace
+from zhiyin.understanding.extract import about
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -143,13 +143,14 @@ class Engine:
                 chosen = profile.history.newest_first[:1]
             query = Query(
                 profile=profile, n=n, now=now, shelf=shelf, text=text,
-                text_vectors=live.search.vectors(text) if text else {},
+                text_vectors=live.search.vectors(told) if (told := text or about(profile)) else {},
                 seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
                 exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
-                language=language, seed=_draw(request_id) if seed is None else seed, request_id=request_id,
+                language=language, seed=seed_of(request_id) if seed is None else seed, request_id=request_id,
             )  # fmt: skip
-            answer = live.recommender.recommend_batch([query], explain=explain)[0]
-            result = answer_json(answer, items, live.version, trace)
+            with live.turn():
+                answer = live.recommender.recommend_batch([query], explain=explain)[0]
+                result = answer_json(answer, items, live.version, trace)
         self.observe(answer.trace)
         if user_id and self.settings.impressions:
             self.impressions.add(impressions_of(result, user_id, now, shelf))
@@ -347,7 +348,3 @@ def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engin
             recipe, workspace.store, version=version, versions=workspace, settings=settings, clock=workspace.clock
         )
     raise SavedVersionError("no version can serve: " + "; ".join(refused))
-
-
-def _draw(request_id: str) -> int:
-    return int.from_bytes(blake2b(request_id.encode(), digest_size=4).digest())

@@ -19,6 +19,11 @@ class ReadWriteLock:
         self._writing = False
         self._waiting = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether a writer holds the lock or waits for it."""
+        return self._writing or self._waiting > 0
+
     @contextmanager
     def read(self) -> Iterator[None]:
         """Hold the lock together with other readers."""

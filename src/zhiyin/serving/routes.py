@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -71,7 +72,7 @@ def make_routes(engine: Engine) -> APIRouter:
 
 def _answers(router: APIRouter, engine: Engine) -> None:
     @router.get("/users/{user_id:path}/recommendations", response_model=wire.AnswerOut, tags=["recommendations"])
-    def recommendations(
+    async def recommendations(
         user_id: UserId,
         n: Many = 10,
         shelf: wire.Name = "for_you",
@@ -85,17 +86,18 @@ def _answers(router: APIRouter, engine: Engine) -> None:
     ) -> Response:
         """Recommend items to a user. A user nobody has met gets what is popular."""
         conditions = [condition_of(one) for one in filter]
-        return reply(
-            engine.recommend(
-                user_id, n, shelf, explain=explain, language=lang, trace=trace, seeds=seeds, exclude=exclude,
-                conditions=conditions, weights=dict(weight_of(one) for one in weights),
-            )
+        ask = partial(
+            engine.recommend, user_id, n, shelf, explain=explain, language=lang, trace=trace, seeds=seeds,
+            exclude=exclude, conditions=conditions, weights=dict(weight_of(one) for one in weights),
         )  # fmt: skip
+        return reply(ask() if engine.live.at_hand(user_id) else await run_in_threadpool(ask))
 
     @router.post("/recommendations", response_model=wire.AnswerOut, tags=["recommendations"])
-    def ask(body: wire.RecommendationsIn) -> Response:
+    async def ask(body: wire.RecommendationsIn) -> Response:
         """Recommend items for a full request: also to guests, whose history is used and not stored."""
-        return reply(recommend_body(engine, body))
+        if not body.text and engine.live.at_hand(body.user_id):
+            return reply(recommend_body(engine, body))
+        return reply(await run_in_threadpool(recommend_body, engine, body))
 
     @router.get("/items/{item_id:path}/similar", response_model=wire.AnswerOut, tags=["recommendations"])
     def similar(item_id: ItemId, n: Many = 10, lang: wire.Language = "en") -> Response:
