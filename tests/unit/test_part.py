@@ -23,6 +23,14 @@ class Sample:
     table: list[int] = learned()
 
 
+@part
+class Finer(Sample):
+    """A sample that inherits its settings."""
+
+    steps: int = setting(3, least=1)
+    """How many."""
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -50,6 +58,13 @@ def test_settings_keep_their_type_and_are_not_shared_between_parts() -> None:
 
 def test_the_text_under_a_field_is_its_documentation() -> None:
     assert describe(Sample) == {"rate": "How fast."}
+
+
+def test_a_part_inherits_settings_their_checks_and_their_texts() -> None:
+    assert settings(Finer(rate=1)) == {"rate": 1.0, "mode": "a", "caps": {}, "on": False, "steps": 3}
+    assert describe(Finer) == {"rate": "How fast.", "steps": "How many."}
+    with pytest.raises(SettingError, match=r"Finer\.rate = 2"):
+        Finer(rate=2)
 
 
 def test_a_part_that_was_not_fitted_says_so() -> None:
