@@ -113,7 +113,6 @@ def main() -> None:
                 seed=run,
             )
             tokens, seconds = tokens + reply.reply_tokens, seconds + reply.seconds
-            print(f"{run + 1 - given.first}/{runs}", end="\r", flush=True)
             per_shape.setdefault(cls.__name__, []).append(reply.seconds)
             try:
                 parse(reply.text, cls, options)
@@ -121,6 +120,7 @@ def main() -> None:
             except InvalidReply as error:
                 if constrained:
                     print(f"run {run}: {error}")
+            print(f"{valid} of {run + 1 - given.first} valid so far", end="\r", flush=True)
         how = "constrained" if constrained else "free"
         print(f"{how}: {valid} of {runs} valid ({valid / runs:.1%}), {tokens / seconds:.1f} tokens/s, "
               f"{tokens / (time.process_time() - cpu):.1f} tokens/cpu-s")  # fmt: skip
