@@ -53,6 +53,9 @@ def main() -> None:
     parser.add_argument("--method", nargs="+", default=list(SINGLES), choices=list(SINGLES))
     parser.add_argument("--set", default="{}", help="settings of the methods as JSON: {method: {setting: value}}")
     parser.add_argument("--users", type=int, default=6000, help="people asked, at random; 0 for all")
+    parser.add_argument(
+        "--people", type=int, default=0, help="learn from so many people's events only, at random; 0 for all"
+    )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument(
         "--no-mixture", action="store_true", help="methods alone; those with one setting need no validation"
@@ -60,6 +63,9 @@ def main() -> None:
     parser.add_argument("--only-valid", action="store_true", help="stop before the test items are read")
     asked = parser.parse_args()
     dataset = read_folder(asked.data)
+    if asked.people:
+        kept = np.random.default_rng(0).permutation(len(dataset.users))[: asked.people]
+        dataset = dataset.only(np.isin(dataset.interactions.users, kept))
     encode_items(dataset.items, "text", class_of(asked.encoder)(), HERE / "per_user" / "vectors.db")
     for seed in asked.seeds:
         measure(dataset, seed, asked)

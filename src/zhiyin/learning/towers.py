@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, embedding_bag, normalize
 
+SHORTEST = 0.01
+"""Length below which a vector is not stretched to 1: what says nothing would have a gradient without end."""
+
 
 @dataclass(frozen=True)
 class TowerShape:
@@ -25,20 +28,23 @@ class Towers(nn.Module):
     """An item is its terms, its text and, where it was met, its own vector; a person is what they liked, weighed by
     attention and by age, their text and their attributes.
 
-    Both ends have length 1. Before training an item is a random projection of its terms plus its text, and a person the
-    mean of their items: likeness of content. What is learned is added to that, so that little data does little harm.
-    texts: [items, width], zeros where an item has none. words, word_weights: [items, most], hashed terms.
+    Both ends have length 1. Before training an item is its terms and its text along the axes given, and a person the mean
+    of their items: likeness of content. What is learned is added to that, so that little data does little harm.
+    start: what a term is before training, [terms, width]. texts: [items, width], zeros where an item has none. words,
+    word_weights: [items, most], hashed terms.
     """
 
     texts: Tensor
     item_words: Tensor
     word_weights: Tensor
 
-    def __init__(self, shape: TowerShape, texts: Tensor, words: Tensor, word_weights: Tensor, drop: float) -> None:
+    def __init__(
+        self, shape: TowerShape, start: Tensor, texts: Tensor, words: Tensor, word_weights: Tensor, drop: float
+    ) -> None:
         super().__init__()
         width, self.drop = shape.width, drop
-        self.own = nn.Parameter(torch.zeros(shape.items, width))
-        self.words = nn.Parameter(torch.randn(shape.terms, width) / width**0.5)
+        self.own = nn.Parameter(torch.randn(shape.items, width) * 0.02)
+        self.words = nn.Parameter(start.clone())
         self.shares = nn.Parameter(torch.ones(2))
         self.item_in, self.item_out = nn.Linear(2 * width, 2 * width), nn.Linear(2 * width, width)
         self.look, self.worth = nn.Linear(width, width), nn.Linear(width, 1, bias=False)
@@ -64,7 +70,7 @@ class Towers(nn.Module):
         texts = self.texts[chosen]
         told = self.shares[0] * terms + self.shares[1] * texts
         more = self.item_out(dropout(torch.relu(self.item_in(torch.cat([terms, texts], 1))), self.drop, self.training))
-        return normalize(told + more + known[:, None] * self.own[chosen], dim=1)
+        return normalize(told + more + known[:, None] * self.own[chosen], dim=1, eps=SHORTEST)
 
     def prefixes(self, met: Tensor, texts: Tensor, attributes: Tensor, real: Tensor) -> Tensor:
         """The person before every event of their sequence and after the last. [rows, longest + 1, width]
@@ -90,7 +96,7 @@ class Towers(nn.Module):
     def _user(self, pooled: Tensor, newest: Tensor, texts: Tensor, profile: Tensor) -> Tensor:
         told = torch.cat([pooled, newest, texts, profile], -1)
         more = self.user_out(dropout(torch.relu(self.user_in(told)), self.drop, self.training))
-        return normalize(pooled + more, dim=-1)
+        return normalize(pooled + more, dim=-1, eps=SHORTEST)
 
     def by_text(self, texts: Tensor, attributes: Tensor) -> Tensor:
         """A person of whom nothing but a text and attributes is known. texts: [rows, width]; returns [rows, width]."""

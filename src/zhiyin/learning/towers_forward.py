@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from zhiyin.arrays import Array, Floats, unit_rows
+from zhiyin.arrays import Array, Floats
 
 Weights = Mapping[str, Array]
 """As `learning.towers.Towers` names them."""
+
+SHORTEST = 0.01
+"""As in `learning.towers`, which needs torch."""
 
 
 def item_vectors(weights: Weights, own: Floats, texts: Floats, words: Array, word_weights: Floats) -> Floats:
@@ -19,7 +22,7 @@ def item_vectors(weights: Weights, own: Floats, texts: Floats, words: Array, wor
         terms += weights["words"][words[:, column]] * word_weights[:, column : column + 1]
     hidden = np.maximum(_linear(weights, "item_in", np.concatenate([terms, texts], 1)), 0)
     told = weights["shares"][0] * terms + weights["shares"][1] * texts
-    return unit_rows(told + _linear(weights, "item_out", hidden) + own)
+    return _unit(told + _linear(weights, "item_out", hidden) + own)
 
 
 def user_vector(weights: Weights, met: Floats, texts: Floats, attributes: Array, wish: Floats | None = None) -> Floats:
@@ -38,7 +41,7 @@ def user_vector(weights: Weights, met: Floats, texts: Floats, attributes: Array,
     having = attributes[attributes > 0]
     profile = weights["attributes"][having].mean(0) if len(having) else np.zeros(width, np.float32)
     hidden = np.maximum(_linear(weights, "user_in", np.concatenate([pooled, newest, said, profile])), 0)
-    return np.asarray(unit_rows((pooled + _linear(weights, "user_out", hidden))[None])[0], np.float32)
+    return np.asarray(_unit((pooled + _linear(weights, "user_out", hidden))[None])[0], np.float32)
 
 
 def attention(weights: Weights, met: Floats) -> Floats:
@@ -47,6 +50,12 @@ def attention(weights: Weights, met: Floats) -> Floats:
     ages = np.minimum(np.arange(len(met))[::-1], len(weights["ages"]) - 1)
     fit = np.exp(fit + weights["ages"][ages] - (fit + weights["ages"][ages]).max())
     return np.asarray(fit / fit.sum(), np.float32)
+
+
+def _unit(vectors: Floats) -> Floats:
+    """Of length 1, unless shorter than training stretches."""
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, SHORTEST), np.float32)
 
 
 def _linear(weights: Weights, name: str, x: Floats) -> Floats:

@@ -19,8 +19,8 @@ from zhiyin.learning.towers_forward import attention, item_vectors, user_vector
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.ports import VectorIndex
 from zhiyin.query import Query
+from zhiyin.retrieval.content_axes import centred, content_axes
 from zhiyin.retrieval.hashed_terms import hashed_attributes, hashed_items, rarity_of, weighted
-from zhiyin.retrieval.text_axes import projected, text_axes
 from zhiyin.stores.faiss_index import ExactIndex, HnswIndex
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class TwoTower:
     exact_up_to items an HNSW graph of FAISS is searched.
     """
 
-    width: int = setting(64, least=2, most=1024, tune=(64, 128))
+    width: int = setting(128, least=2, most=1024, tune=(64, 128, 256))
     """Numbers per vector."""
     space: str = setting("text")
     """Whose vectors the towers read; "" for none. None are read where the catalogue has none."""
@@ -86,6 +86,7 @@ class TwoTower:
 
     def __post_init__(self) -> None:
         self._index: VectorIndex | None = None
+        self._start: Floats = np.empty((0, 0), np.float32)
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -93,8 +94,12 @@ class TwoTower:
         """See Retriever. Raises TrainingError on a loss that is not finite."""
         items = dataset.items
         self.weights, self.course = {}, {}
-        self.axes = text_axes(items.vectors.get(self.space), self.width, spread=self.width**-0.5)
-        self.rarity = rarity_of(hashed_items(items.rows, self.buckets), self.buckets)
+        counted = hashed_items(items.rows, self.buckets)
+        self.rarity = rarity_of(counted, self.buckets)
+        live = items.vectors.get(self.space) if self.space else None
+        start, axes, mean = content_axes(*weighted(counted, self.rarity), self.buckets, live, self.width)
+        self.axes = {"axes": axes, "mean": mean} if len(axes) else {}
+        self._start = start
         self._learn(dataset, self._held(dataset), self.epochs, "fit")
         return self
 
@@ -173,7 +178,8 @@ class TwoTower:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             texts, *terms = (torch.from_numpy(one) for one in (self._texts_of(items), words, word_weights))
-            model = Towers(shape, texts, terms[0], terms[1], self.dropout)
+            start = torch.from_numpy(self.weights.get("words", self._start))
+            model = Towers(shape, start, texts, terms[0], terms[1], self.dropout)
         if self.weights:
             load_weights(model, self.weights)
         return model
@@ -184,7 +190,10 @@ class TwoTower:
         count = len(items) if rows is None else len(rows)
         if live is None or not self.axes:
             return np.zeros((count, self.width), np.float32)
-        return projected(self.axes, live if rows is None else live[rows])
+        return self._along(live if rows is None else live[rows])
+
+    def _along(self, texts: Floats) -> Floats:
+        return np.asarray(centred(texts, self.axes["mean"]) @ self.axes["axes"], np.float32)
 
     def _towered(self, items: Items, rows: Array) -> Floats:
         """What the item tower makes of some items as they are now. [rows, width]"""
@@ -232,7 +241,7 @@ class TwoTower:
         met = query.profile.history.items[self._events(query)]
         attributes = hashed_attributes(query.profile.attributes, len(self._attributes()))
         wish = query.text_vectors.get(self.space) if self.axes else None
-        said = None if wish is None else projected(self.axes, unit_rows(np.asarray(wish, np.float32)[None]))[0]
+        said = None if wish is None else self._along(unit_rows(np.asarray(wish, np.float32)[None]))[0]
         return user_vector(self.weights, self.vectors[met], self.texts[met], attributes, said)
 
     def _events(self, query: Query) -> Ints:
