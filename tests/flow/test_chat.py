@@ -191,3 +191,16 @@ def test_a_message_that_cannot_be_is_refused(client):
         {"message": "a\x00b"},
     ):
         assert client.post("/chat", json=body).status_code == 422
+
+
+def test_a_sentence_about_oneself_shapes_the_first_list(client, store):
+    plain = client.get("/users/nobody-yet/recommendations?n=10").json()["items"]
+    for user, sentence, grape in (
+        ("cold-en", "I mostly drink Riesling from Germany", "Riesling"),
+        ("cold-zh", "我平时最爱喝马尔贝克", "Malbec"),
+    ):
+        assert client.put(f"/users/{user}", json={"attributes": {"about": sentence}}).status_code == 200
+        found = client.get(f"/users/{user}/recommendations?n=10").json()["items"]
+        having = [sum(grape in one["metadata"]["attributes"]["grapes"] for one in items) for items in (found, plain)]
+        assert having[0] >= having[1] + 4
+        assert grape in [one["topic"][1] for one in client.get(f"/users/{user}/profile").json()["interests"]]

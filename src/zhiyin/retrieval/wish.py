@@ -15,6 +15,7 @@ from zhiyin.profile import ASKED_FOR
 from zhiyin.query import Query
 from zhiyin.retrieval.terms import words_of
 from zhiyin.stages import Scored
+from zhiyin.understanding.extract import FEW, SAID
 
 WISH = "wish"
 """The name of the source that speaks for a wish."""
@@ -30,7 +31,8 @@ class Wish:
 
     A wish in words fits an item by the cosine with its vectors, counted from the median of the catalogue up, and by the
     words it shares with the item's attributes, rare ones counting more: vectors alone often miss "light" or a grape.
-    Topics asked for in the profile fit by how many of them an item has; beside words they count half.
+    Topics asked for in the profile, or of somebody new written about themselves, fit by how many of them an item has; beside
+    words they count half.
     """
 
     text: float = setting(0.6, least=0, most=1)
@@ -76,7 +78,8 @@ class Wish:
 
 
 def _topics(query: Query) -> list[tuple[str, str]]:
-    return [one.topic for one in query.profile.interests if one.reason == ASKED_FOR]
+    heard = {ASKED_FOR} if len(query.profile.history) > FEW else {ASKED_FOR, SAID}
+    return [one.topic for one in query.profile.interests if one.reason in heard]
 
 
 def _fit_of_meaning(query: Query, items: Items) -> Doubles:

@@ -143,7 +143,7 @@ class Engine:
                 chosen = profile.history.newest_first[:1]
             query = Query(
                 profile=profile, n=n, now=now, shelf=shelf, text=text,
-                text_vectors=live.search.vectors(told) if (told := text or about(profile)) else {},
+                text_vectors=live.search.vectors(told) if (told := text or (about(profile) if shelf == FOR_YOU and not len(chosen) else "")) else {},
                 seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
                 exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
                 language=language, seed=seed_of(request_id) if seed is None else seed, request_id=request_id,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.item import Items, Tags
-from zhiyin.profile import History, Interest
+from zhiyin.profile import History, Interest, Profile
 from zhiyin.understanding.lexicon import Lexicon, Topic
 from zhiyin.understanding.topics import DAY, faded, rarity
 
@@ -22,6 +22,9 @@ SEVERAL = 5
 
 SAID = "said"
 """The reason of an interest that comes from what a person wrote about themselves."""
+
+FEW = 10
+"""Events up to which that counts like something asked for; from then on the history speaks."""
 
 
 def latent_interests(
@@ -113,6 +116,14 @@ def first_interests(attributes: Mapping[str, str], items: Items, most: int = 12)
 def first_dislikes(attributes: Mapping[str, str], items: Items, most: int = 12) -> tuple[Interest, ...]:
     """What somebody wrote that they do not like."""
     return tuple(Interest(topic, 1.0, reason=SAID) for topic in _said(attributes, items)[1][:most])
+
+
+def about(profile: Profile) -> str:
+    """What somebody without any history wrote about themselves, as a wish in words; empty once there are events."""
+    if len(profile.history):
+        return ""
+    told = [text for name, text in sorted(profile.attributes.items()) if name.casefold() not in PRIVATE]
+    return " ".join(text for text in told if len(text.split()) > 2 or sum(sign >= "\u3400" for sign in text) > 3)[:500]
 
 
 _HEARD: WeakKeyDictionary[Tags, dict[tuple[tuple[str, str], ...], tuple[list[Topic], list[Topic]]]] = (
