@@ -1,7 +1,7 @@
 // One item as a card: its label, title, traits, the reason, and what one can say about it.
 
 import { h, icon } from "./dom.js";
-import { number, t } from "./i18n.js";
+import { attributeName, number, t } from "./i18n.js";
 import { label } from "./label.js";
 
 const MAX_TRAITS = 3;
@@ -11,8 +11,11 @@ const TELLING = ["type", "genres", "category", "grapes", "country", "year", "pri
 export function traitLine(item) {
   const names = Object.keys(item.attributes);
   const ordered = [...TELLING.filter((name) => names.includes(name)), ...names.filter((name) => !TELLING.includes(name))];
-  const values = ordered.map((name) => item.attributes[name]).map((value) =>
-    Array.isArray(value) ? value[0] : typeof value === "number" ? number(value, 1) : value);
+  const values = ordered.map((name) => {
+    const value = item.attributes[name];
+    if (typeof value === "number") return `${attributeName(name)} ${number(value, 2)}`; // a bare number says nothing
+    return Array.isArray(value) ? value[0] : value;
+  });
   return values.filter((value) => typeof value === "string" && value).slice(0, MAX_TRAITS).join(" · ");
 }
 

@@ -11,7 +11,9 @@ export function shelfTitle(shelf) {
   return shelf === "related" && state.seed ? t("shelf_related_to", { title: state.seed.title }) : t(`shelf_${shelf}`);
 }
 
-const noteOf = (shelf) => (shelf === "for_you" && !state.profile?.interests?.length ? t("note_for_guest") : t(`note_${shelf}`));
+// Somebody whose items have no topics has told us something all the same.
+const unknown = (profile) => !profile?.events && !profile?.interests?.length;
+const noteOf = (shelf) => (shelf === "for_you" && unknown(state.profile) ? t("note_for_guest") : t(`note_${shelf}`));
 
 function traceButton(shelf, list, on) {
   if (!list?.answer?.trace?.length) return null;

@@ -1,7 +1,7 @@
 export default {
   skip: "Skip to the recommendations", language: "Language", other_language: "中文", other_language_label: "用中文显示",
   guest: "Guest", change_person: "Change person", listening_for: "Listening for",
-  search_label: "Search, or say what you are in the mood for", search_hint: "a light red for sushi…",
+  search_label: "Search, or say what you are in the mood for", search_hint: "something for a summer evening…",
   search_go: "Search", wish_go: "Wish", search_help: "Search finds items. A wish tunes your own list.",
   results_for: "Found for “{q}”", results_none: "Nothing sounds like “{q}”. Try a broader word, or a wish.", clear_search: "Clear the search",
   shelf_for_you: "For you", shelf_related: "Related", shelf_related_to: "Related to {title}", shelf_trending: "Trending", shelf_fresh: "Fresh", shelf_surprise: "Surprise",

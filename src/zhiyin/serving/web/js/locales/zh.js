@@ -1,7 +1,7 @@
 export default {
   skip: "跳到推荐列表", language: "语言", other_language: "English", other_language_label: "Show in English",
   guest: "访客", change_person: "换一位", listening_for: "知音于",
-  search_label: "搜索，或说说你想要什么", search_hint: "适合配寿司的清淡红酒……",
+  search_label: "搜索，或说说你想要什么", search_hint: "适合夏天傍晚的……",
   search_go: "搜索", wish_go: "许愿", search_help: "搜索用来查找；心愿会调整你自己的列表。",
   results_for: "“{q}”的结果", results_none: "没有与“{q}”相合的内容。换个更宽的词，或许个愿。", clear_search: "清除搜索",
   shelf_for_you: "为你推荐", shelf_related: "相关", shelf_related_to: "与《{title}》相关", shelf_trending: "正在流行", shelf_fresh: "新品", shelf_surprise: "意外之喜",
