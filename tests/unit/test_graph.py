@@ -150,8 +150,9 @@ def test_friends_who_share_tastes_get_weight_and_strangers_get_less():
     own = held.hide_met(0.1 * rng.normal(size=(40, ITEMS)).astype(np.float32))
     taste = (held.users[:, None] % TASTES == np.arange(ITEMS) % TASTES).astype(np.float32)
     assert learn_gate(held, [(own, taste, np.ones(40))])[0] > 0
-    against = learn_gate(held, [(own, -taste, np.ones(40))])
-    assert against[0] == 0
+    assert learn_gate(held, [(own, -taste, np.ones(40))])[0] == 0
+    one_loses = [(own, taste, np.ones(40)), (own, -taste, np.full(40, 2))]
+    assert learn_gate(held, one_loses)[0] == 0, "no length may lose for another's gain"
 
 
 def test_refit_goes_on_from_what_was_learned(data):

@@ -69,17 +69,22 @@ def learn_gate(held: HeldOut, shown: Sequence[tuple[Floats, Floats, Array]]) -> 
     """The strength and the half length of the gate with the best held-out quality: [strength, half].
 
     shown: for histories cut to one length after another, what the history alone and what the friends alone say
-    ([users, items] each, met items hidden in the first), and how long the cut histories are. The gate must beat the
-    histories alone over all lengths together, or friends get the strength 0: ties that mean nothing do no harm.
+    ([users, items] each, met items hidden in the first), and how long the cut histories are. A gate that loses to the
+    histories alone at any of the lengths is not taken, whatever it gains at the others; where none is left, friends get
+    the strength 0: ties that mean nothing do no harm.
     """
-    best, found = sum(float(held.quality(own).sum()) for own, _, _ in shown), (0.0, 1.0)
+    alone = np.array([held.quality(own).sum() for own, _, _ in shown])
+    best, found = float(alone.sum()), (0.0, 1.0)
     for half in HALVES:
         for strength in STRENGTHS:
-            total = 0.0
-            for own, friends, lengths in shown:
-                total += float(held.quality(own + strength * gate(lengths, half)[:, None] * friends).sum())
-            if total > best + 1e-9:
-                best, found = total, (strength, half)
+            totals = np.array(
+                [
+                    held.quality(own + strength * gate(lengths, half)[:, None] * friends).sum()
+                    for own, friends, lengths in shown
+                ]
+            )
+            if (totals >= alone).all() and totals.sum() > best + 1e-9:
+                best, found = float(totals.sum()), (strength, half)
     return np.array(found, np.float32)
 
 
