@@ -12,7 +12,7 @@ from zhiyin.data.weights import EventWeights
 from zhiyin.event import CODES, Event
 from zhiyin.item import Items
 from zhiyin.ports import StoredProfile
-from zhiyin.profile import ASKED_FOR, History, Interest, Profile
+from zhiyin.profile import History, Interest, Profile
 from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
 from zhiyin.understanding.topics import HALF_LIFE, strengths
 from zhiyin.vocabulary import Vocabulary
