@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_distill, cli_finetune, cli_llm, cli_tune
+from zhiyin import cli_distill, cli_finetune, cli_llm, cli_tune, cli_understand
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_llm.app, name="llm")
 app.add_typer(cli_finetune.app, name="finetune")
+app.command()(cli_understand.profile)
+app.command()(cli_understand.enrich)
 app.command()(cli_distill.distill)
 app.command()(cli_tune.tune)
 

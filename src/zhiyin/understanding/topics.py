@@ -14,15 +14,21 @@ from zhiyin.profile import History
 HALF_LIFE = 180.0
 """Days after which an event counts half in an interest."""
 
+FLOOR = 0.1
+"""The least that the oldest event counts, against the newest."""
+
 DAY = 86_400.0
 
 
 def faded(history: History, half_life: float = HALF_LIFE) -> Doubles:
-    """The signed weights of the events, each halved per half life (days) of age before the newest event. [events]"""
+    """The signed weights of the events, each halved per half life (days) of age before the newest event. [events]
+
+    Down to a tenth: one event after years away is news, and no reason to forget everything before it.
+    """
     if not len(history):
         return np.empty(0, np.float64)
     ages = (history.times.max() - history.times) / (half_life * DAY)
-    return np.asarray(history.weights * np.exp2(-ages), np.float64)
+    return np.asarray(history.weights * np.maximum(np.exp2(-ages), FLOOR), np.float64)
 
 
 def strengths(history: History, items: Items, half_life: float = HALF_LIFE) -> tuple[Doubles, sparse.csr_matrix]:
