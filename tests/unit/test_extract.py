@@ -13,7 +13,7 @@ from zhiyin.ingest.profiles import live_profile
 from zhiyin.item import Item, Items
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import History, Interest, Profile
-from zhiyin.understanding.extract import active_hours, drift, first_dislikes, first_interests, latent_interests
+from zhiyin.understanding.extract import about, active_hours, drift, first_dislikes, first_interests, latent_interests
 from zhiyin.understanding.saying import Voice
 from zhiyin.understanding.summary import WORDS, summary, words_in_text
 from zhiyin.vocabulary import Vocabulary
@@ -148,3 +148,11 @@ def test_the_summary_says_what_the_profile_holds_and_nothing_else():
     assert "Merlot" in chinese
     assert "Silvaner" not in english + chinese
     assert summary(Profile("u"), Voice(False)) == ""
+
+
+def test_what_somebody_wrote_is_a_wish_only_until_they_do_something_and_only_when_it_names_a_topic():
+    sentence = {"about": "I mostly drink Riesling, well chilled"}
+    assert about(profile_of(attributes=sentence)) == sentence["about"]
+    assert about(profile_of(attributes={"about": "I have no idea at all"})) == ""
+    assert about(profile_of(at("Chile-Merlot-0", 1.0), attributes=sentence)) == ""
+    assert about(profile_of(attributes={"name": "Riesling of Chile and more"})) == ""

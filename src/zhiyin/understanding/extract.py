@@ -119,8 +119,11 @@ def first_dislikes(attributes: Mapping[str, str], items: Items, most: int = 12) 
 
 
 def about(profile: Profile) -> str:
-    """What somebody without any history wrote about themselves, as a wish in words; empty once there are events."""
-    if len(profile.history):
+    """What somebody without any history wrote about themselves, as a wish in words; empty once there are events.
+
+    Only where a topic of the catalogue was read in it: what else people write of themselves is no wish.
+    """
+    if len(profile.history) or not any(one.reason == SAID for one in profile.interests):
         return ""
     told = [text for name, text in sorted(profile.attributes.items()) if name.casefold() not in PRIVATE]
     return " ".join(text for text in told if len(text.split()) > 2 or sum(sign >= "\u3400" for sign in text) > 3)[:500]
