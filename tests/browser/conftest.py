@@ -37,7 +37,7 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     with served(engine) as base:
         context = browser.new_context(**options, reduced_motion="reduce", locale="en-GB")
         page = context.new_page()
-        page.set_default_timeout(5000)
+        page.set_default_timeout(20_000)
         visit = Visit(page, base, engine)
         page.on(
             "console", lambda said: visit.complaints.append(said.text) if said.type in ("error", "warning") else None
