@@ -213,5 +213,9 @@ def _having(tags: Tags, topics: Iterable[Topic]) -> Bools:
 def loosened(ask: Ask, items: Items, available: Bools) -> list[tuple[str, int]]:
     """When nothing meets an ask: the attributes without which something would, with how many items, most first."""
     names = dict.fromkeys((*(name for name, _ in ask.wanted), *ask.ranges, *(name for name, _ in ask.unwanted)))
-    counts = [(name, int((meeting(ask.without(name), items) & available).sum())) for name in names]
+    counts = []
+    for name in names:
+        good = meeting(ask.without(name), items)
+        size = min(len(good), len(available))  # an item may just have been added
+        counts.append((name, int((good[:size] & available[:size]).sum())))
     return sorted((one for one in counts if one[1]), key=lambda one: -one[1])
