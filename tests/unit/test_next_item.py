@@ -171,6 +171,13 @@ def test_refit_goes_on_from_what_was_learned():
         part.refit(small_dataset())
 
 
+def test_it_goes_on_as_fast_as_there_is_news():
+    part = learned_ring()
+    assert part._rate_for(ring()) == 0.1
+    assert part._rate_for(ring(steps=8)) == 1.0
+    assert part._rate_for(ring(users=42)) == pytest.approx(4 * (1 - 40 / 42))
+
+
 def test_going_on_needs_the_texts_it_began_with():
     data = ring(texts=True)
     part = NextItem(**SMALL, epochs=1).fit(data)

@@ -81,10 +81,11 @@ class NextItem(Scorer):
     """Epochs without a better NDCG@10 on held-out last events before training stops."""
     validated: int = setting(2000, least=0)
     """Users, a third of all at most, whose last event is kept out of training to stop by; with 0 all epochs are run."""
-    refit_epochs: int = setting(2, least=1)
+    refit_epochs: int = setting(4, least=1)
     """Epochs on all data when it goes on from what it learned."""
-    refit_rate: float = setting(0.1, above=0, most=1)
-    """The share of learning_rate with which it goes on: a fast start would undo what a slow end found."""
+    refit_rate: float = setting(0.0, least=0, most=1)
+    """The share of learning_rate with which it goes on; 0 for four times the share of events that are new, a tenth at
+    least: a fast start would undo what a slow end found, and a slow one would not learn a quarter of the data."""
     minutes: float = setting(0.0, least=0)
     """Wall time after which no epoch begins; 0 for no limit."""
     precision: str = setting("auto", options=("auto", "float32", "bfloat16"))
@@ -135,8 +136,13 @@ class NextItem(Scorer):
         self._same_catalogue(dataset)
         if not self.weights:
             return self.fit(dataset)
-        self._learn(dataset, np.empty(0, np.int64), self._loop(self.refit_epochs, self.refit_rate), "refit")
+        rate = self.refit_rate or self._rate_for(dataset)
+        self._learn(dataset, np.empty(0, np.int64), self._loop(self.refit_epochs, rate), "refit")
         return self
+
+    def _rate_for(self, dataset: Dataset) -> float:
+        known = self.course.get("refit", self.course.get("fit", {})).get("events", 0)
+        return float(np.clip(4 * (1 - known / max(len(dataset.liked), 1)), 0.1, 1.0))
 
     def taught_by(self, dataset: Dataset, lessons: Lessons) -> NextItem:
         """Go on from what was learned, on the events and on a teacher's lists; keeps the best epoch. Returns itself."""
@@ -190,7 +196,7 @@ class NextItem(Scorer):
             shutil.rmtree(folder, ignore_errors=True)
         self._keep(model, best, np.flatnonzero(popularity == 0))
         if seen:
-            course = {"epochs": seen[-1].epoch, "best": seen[-1].best_epoch}
+            course = {"epochs": seen[-1].epoch, "best": seen[-1].best_epoch, "events": len(dataset.liked)}
             self.course = {**self.course, what: {**course, **({"ndcg@10": seen[-1].values} if len(held) else {})}}
 
     def _loop(self, epochs: int, rate: float = 1.0) -> LoopSettings:
