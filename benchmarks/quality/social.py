@@ -173,6 +173,7 @@ def write(found: dict[str, list[np.ndarray]], asked: argparse.Namespace, seconds
     folder = asked.data or asked.published
     split = "published split" if asked.published else f"{asked.folds}-fold"
     split += ", users with one event" if asked.cut else ""
+    split += f", seed {asked.seed}" if asked.seed else ""
     name = folder.name + (f" ({asked.core}-core)" if asked.core else "")
     line = "social.py " + " ".join(Path(one).name if Path(one).is_dir() else one for one in sys.argv[1:])
     rows = {}
