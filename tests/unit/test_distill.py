@@ -99,7 +99,7 @@ def dataset():
 def light():
     return Recommender(
         retrieve=[
-            TwoTower(width=16, buckets=16, hide=0.0, batch=32, epochs=12, learning_rate=0.01, negatives=200, taught=5.0)
+            TwoTower(width=16, buckets=16, hide=0.0, batch=32, epochs=5, learning_rate=0.01, negatives=200, taught=5.0)
         ]
     )
 
