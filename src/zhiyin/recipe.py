@@ -111,7 +111,9 @@ class _Reader:
     def value(self, table: Mapping[str, Any], rank: list[Any]) -> dict[str, float]:
         """Weights of what the last ranker predicts, or may predict once the data show it."""
         last = rank[-1:]
-        self.check_keys(table, tuple(name for one in last for name in (*one.actions, *getattr(one, "heads", ()))), "value")
+        self.check_keys(
+            table, tuple(name for one in last for name in (*one.actions, *getattr(one, "heads", ()))), "value"
+        )
         for name, weight in table.items():
             if isinstance(weight, bool) or not isinstance(weight, int | float) or not math.isfinite(weight):
                 raise SettingError(f"{self.where}{self.line_of(name)}: [value] {name} = {weight!r}: must be a number")

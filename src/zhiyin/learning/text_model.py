@@ -16,7 +16,7 @@ from torch.nn.utils import parametrize
 
 from zhiyin.arrays import Array, Floats, Longs
 from zhiyin.errors import ModelError, SettingError, require
-from zhiyin.learning.loop import halved
+from zhiyin.learning.machines import halved
 
 BASES = ("minilm", "tiny")
 """Models that need no folder: all-MiniLM-L6-v2 from its package, and a two-layer one with chance weights for trying out."""
