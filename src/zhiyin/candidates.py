@@ -15,7 +15,8 @@ class Reason:
     """Why an item is recommended: a kind, what supports it, and how much it carried.
 
     kind: "history" (items the user met before), "seeds", "attribute" (a topic shared with liked items), "text" (the wish
-    or the likeness of texts), "wish" (a topic asked for in the profile), "words" and "meaning" (of a search), "popular", "recent", "fresh", "friends", "explore". items: ids of the items it cites.
+    or the likeness of texts), "wish" (a topic asked for in the profile), "words" and "meaning" (of a search), "popular", "recent",
+    "fresh", "friends", "sequence" (what comes next in the order of the history), "explore". items: ids of the items it cites.
     topic: (attribute, value). number: a count the kind speaks of. share: 0 to 1 of the score. events: ids of supporting events.
     """
 

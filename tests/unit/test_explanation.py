@@ -65,6 +65,18 @@ def test_the_cited_items_are_those_that_carried_the_score():
     assert (third.kind, third.number, third.share) == ("popular", 9.0, pytest.approx(0.25))
 
 
+def test_what_reads_the_order_says_so_where_there_is_one():
+    def said(asked):
+        return [one.kind for one in evidence().explain(asked, candidates([6], ("next_item",), [[1]], {}), ITEMS)[0]]
+
+    assert said(query([0, 2])) == ["sequence"]
+    assert said(query([])) == []
+    both = candidates([6], ("next_item", "transition"), [[6, 4]], {"transition": [[1, 0]]})
+    told = evidence().explain(query([0, 2]), both, ITEMS)[0]
+    assert [one.kind for one in told if one.kind != "attribute"] == ["history", "sequence"], "what is named comes first"
+    assert said(query([0, 2], seeds=np.array([1], np.int32))) == []
+
+
 def test_an_attribute_that_every_item_has_is_no_reason_but_a_rarer_one_is():
     found = candidates([6], ("transition",), [[1]], {"transition": [[1, 0, 0]]})
     reasons = evidence().explain(query([0, 1, 2]), found, ITEMS)[0]
@@ -121,6 +133,7 @@ def test_a_drawn_item_says_its_chance():
         (Reason("popular", number=1.0), "Chosen by 1 person", "1 人选过"),
         (Reason("fresh"), "New here", "新上架"),
         (Reason("recent"), "Popular right now", "近期热门"),
+        (Reason("sequence"), "Tends to come next after what you chose lately", "常在你最近的选择之后被选"),
     ],
 )
 def test_reasons_in_words(reason, english, chinese):

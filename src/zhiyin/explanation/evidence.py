@@ -20,6 +20,7 @@ KINDS = {
     "trending": "recent",
     "fresh": "fresh",
     "social": "friends",
+    "next_item": "sequence",
     "dense": "text",
     "bm25": "text",
     "wish": "wish",
@@ -89,7 +90,7 @@ class Evidence:
                 reasons.append(Reason(kind, cited, share=share, source=source, events=events))
         if shared is not None and shared.share >= self.least:
             reasons.append(Reason("attribute", shared.items, shared.topic, float(shared.owners), shared.share))
-        best = sorted(reasons, key=lambda one: -one.share)[: self.most]
+        best = sorted(reasons, key=_told_first)[: self.most]
         if found.propensities is not None and found.propensities[row] < 1:
             best.append(Reason("explore", number=float(found.propensities[row])))
         return tuple(best)
@@ -106,13 +107,21 @@ class Evidence:
             return None
         if kind == "friends" and not len(query.profile.friends):
             return None
-        return Reason(kind, share=share, source=source) if kind in ("recent", "fresh", "friends", "text") else None
+        if kind == "sequence" and (len(query.seeds) or not len(query.profile.history.liked)):
+            return None
+        plain = ("recent", "fresh", "friends", "sequence", "text")
+        return Reason(kind, share=share, source=source) if kind in plain else None
 
     def _count(self, item: int) -> float:
         return float(self.popularity[item]) if self.popularity is not None and item < len(self.popularity) else 0.0
 
     def _kind(self, source: str) -> str:
         return self.kinds.get(source) or KINDS.get(source, "")
+
+
+def _told_first(reason: Reason) -> float:
+    """The largest share first, but that the order of a history, which names nothing, counts half for its place."""
+    return -reason.share * (0.5 if reason.kind == "sequence" else 1.0)
 
 
 def _of_wish(source: str, share: float, item: int, query: Query, items: Items) -> Reason | None:

@@ -96,6 +96,7 @@ PLAIN = {
     "recent": ("Popular right now", "近期热门"),
     "fresh": ("New here", "新上架"),
     "friends": ("People you are connected with chose this", "你的好友选过"),
+    "sequence": ("Tends to come next after what you chose lately", "常在你最近的选择之后被选"),
     "explore": ("Something different to try", "换个口味试试"),
 }
 """Reasons that name nothing: English, Chinese."""

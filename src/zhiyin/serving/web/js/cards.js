@@ -1,7 +1,7 @@
 // One item as a card: its label, title, traits, the reason, and what one can say about it.
 
 import { h, icon } from "./dom.js";
-import { attributeName, number, t } from "./i18n.js";
+import { attributeName, quantity, t } from "./i18n.js";
 import { label } from "./label.js";
 
 const MAX_TRAITS = 3;
@@ -13,7 +13,7 @@ export function traitLine(item) {
   const ordered = [...TELLING.filter((name) => names.includes(name)), ...names.filter((name) => !TELLING.includes(name))];
   const values = ordered.map((name) => {
     const value = item.attributes[name];
-    if (typeof value === "number") return `${attributeName(name)} ${number(value, 2)}`; // a bare number says nothing
+    if (typeof value === "number") return `${attributeName(name)} ${quantity(name, value)}`; // a bare number says nothing
     return Array.isArray(value) ? value[0] : value;
   });
   return values.filter((value) => typeof value === "string" && value).slice(0, MAX_TRAITS).join(" · ");

@@ -1,7 +1,7 @@
 // One item in full: every attribute, every reason with its share, and what is like it.
 
 import { h, icon, put } from "./dom.js";
-import { attributeName, has, number, t } from "./i18n.js";
+import { attributeName, has, number, quantity, t } from "./i18n.js";
 import { card, opinions } from "./cards.js";
 import { label } from "./label.js";
 import { state } from "./state.js";
@@ -12,11 +12,11 @@ export function dialogHead(dialog, id, title) {
     h("button", { type: "button", class: "round", data: { act: "close" }, aria: { label: t("close") }, onclick: () => dialog.close() }, icon("close")));
 }
 
-const valueText = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "number" ? number(value, 2) : String(value));
+const valueText = (name, value) => (Array.isArray(value) ? value.join(", ") : typeof value === "number" ? quantity(name, value) : String(value));
 
 function attributes(item) {
   const rows = Object.entries(item.attributes).filter(([, value]) => value !== "" && value !== null);
-  return h("dl", { class: "facts" }, rows.flatMap(([name, value]) => [h("dt", {}, attributeName(name)), h("dd", {}, valueText(value))]));
+  return h("dl", { class: "facts" }, rows.flatMap(([name, value]) => [h("dt", {}, attributeName(name)), h("dd", {}, valueText(name, value))]));
 }
 
 function reasons(item) {

@@ -39,5 +39,7 @@ export function attributeName(name) {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
+export const quantity = (name, value) => (/year|vintage/i.test(name) ? String(value) : number(value, 2)); // a year is no amount
+
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en", { maximumFractionDigits: digits }).format(value);
