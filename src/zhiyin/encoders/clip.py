@@ -12,7 +12,7 @@ import numpy as np
 from zhiyin.arrays import Array, Floats
 from zhiyin.encoders.model_folder import load_model, name_with_version
 from zhiyin.encoders.pooling import vectors_of
-from zhiyin.encoders.vision import key_of_looks, vectors_of_items
+from zhiyin.encoders.vision import Seeing, vectors_of_items
 from zhiyin.errors import ModelError, SettingError
 from zhiyin.item import Item
 from zhiyin.part import part, setting
@@ -21,7 +21,7 @@ _loading = Lock()
 
 
 @part
-class CLIP:
+class CLIP(Seeing):
     """Sees an item's pictures, and reads search texts into the same space. Any model with both towers: CLIP, SigLIP.
 
     An item without a readable picture has a vector of zeros: it is found by its text, in another space.
@@ -29,10 +29,6 @@ class CLIP:
 
     model: str = setting("")
     """Hub id or folder, e.g. "openai/clip-vit-base-patch32" or "OFA-Sys/chinese-clip-vit-base-patch16"."""
-    root: str = setting("images")
-    """The folder that pictures' paths are relative to; nothing outside it is read."""
-    frames: int = setting(8, least=1, most=64)
-    """Frames looked at in a video."""
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -67,14 +63,6 @@ class CLIP:
                 )
 
         return vectors_of(texts, self.width, tokenize, pooled, tokenizer.pad_token_id or 0)
-
-    def encode_query(self, text: str) -> Floats:
-        """See Encoder."""
-        return np.asarray(self.encode([text])[0], np.float32)
-
-    def key_of(self, item: Item) -> str:
-        """See ItemEncoder."""
-        return key_of_looks(item, self.root)
 
     def encode_items(self, items: Sequence[Item]) -> Floats:
         """See ItemEncoder. Raises ModelError."""

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Array, Floats
-from zhiyin.encoders.vision import key_of_looks, vectors_of_items
+from zhiyin.encoders.vision import Seeing, vectors_of_items
 from zhiyin.errors import ModelError, require
 from zhiyin.item import Item
-from zhiyin.part import part, setting
+from zhiyin.part import part
 
 _loading = Lock()
 
@@ -25,16 +25,11 @@ STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
 
 
 @part
-class EfficientNet:
+class EfficientNet(Seeing):
     """Sees an item's pictures with EfficientNet-Lite0 (Tan and Le 2019; weights Apache-2.0), some 20 a second on a core.
 
     It tells kinds of things apart (a bottle, a dress, a street), and knows no words: texts have vectors of zeros.
     """
-
-    root: str = setting("images")
-    """The folder that pictures' paths are relative to; nothing outside it is read."""
-    frames: int = setting(8, least=1, most=64)
-    """Frames looked at in a video."""
 
     @property
     def width(self) -> int:
@@ -45,18 +40,6 @@ class EfficientNet:
     def identity(self) -> str:
         """See Encoder."""
         return f"efficientnet-lite0/{self.frames}"
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """Zeros: a picture model cannot read. [texts, 1280]"""
-        return np.zeros((len(texts), WIDTH), np.float32)
-
-    def encode_query(self, text: str) -> Floats:
-        """Zeros [1280], see encode."""
-        return np.zeros(WIDTH, np.float32)
-
-    def key_of(self, item: Item) -> str:
-        """See ItemEncoder."""
-        return key_of_looks(item, self.root)
 
     def encode_items(self, items: Sequence[Item]) -> Floats:
         """See ItemEncoder. The last layer before the classes. Raises ModelError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from zhiyin.arrays import Array, Floats, unit_rows
 from zhiyin.encoders.pictures import key_of_pictures, pictures_of
 from zhiyin.errors import ModelError
 from zhiyin.item import Item
+from zhiyin.part import part, setting
 
 BATCH = 16
 """Pictures in one pass of a model."""
@@ -46,6 +48,32 @@ def _seen(pictures: list[Any], width: int, see: Callable[[list[Any]], Array]) ->
     return unit_rows(found)
 
 
-def key_of_looks(item: Item, root: str) -> str:
-    """Changes exactly when what is seen of an item does."""
-    return key_of_pictures(item.images, Path(root))
+@part
+class Seeing(ABC):
+    """What the encoders of pictures share. They know no words: texts have vectors of zeros, unless one overrides that."""
+
+    root: str = setting("images")
+    """The folder that pictures' paths are relative to; nothing outside it is read."""
+    frames: int = setting(8, least=1, most=64)
+    """Frames looked at in a video."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """See Encoder."""
+
+    @abstractmethod
+    def encode_items(self, items: Sequence[Item]) -> Floats:
+        """See ItemEncoder. Raises ModelError."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """See Encoder."""
+        return np.zeros((len(texts), self.width), np.float32)
+
+    def encode_query(self, text: str) -> Floats:
+        """See Encoder."""
+        return np.asarray(self.encode([text])[0], np.float32)
+
+    def key_of(self, item: Item) -> str:
+        """See ItemEncoder."""
+        return key_of_pictures(item.images, Path(self.root))

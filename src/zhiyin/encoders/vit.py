@@ -11,7 +11,7 @@ import numpy as np
 
 from zhiyin.arrays import Array, Floats
 from zhiyin.encoders.model_folder import load_model, name_with_version
-from zhiyin.encoders.vision import key_of_looks, vectors_of_items
+from zhiyin.encoders.vision import Seeing, vectors_of_items
 from zhiyin.errors import SettingError
 from zhiyin.item import Item
 from zhiyin.part import part, setting
@@ -20,15 +20,11 @@ _loading = Lock()
 
 
 @part
-class ViT:
+class ViT(Seeing):
     """Sees an item's pictures: ViT, DINO, Swin. It knows no words: texts have vectors of zeros in this space."""
 
     model: str = setting("")
     """Hub id or folder, e.g. "google/vit-base-patch16-224-in21k" or "facebook/dinov2-small"."""
-    root: str = setting("images")
-    """The folder that pictures' paths are relative to; nothing outside it is read."""
-    frames: int = setting(8, least=1, most=64)
-    """Frames looked at in a video."""
 
     def __post_init__(self) -> None:
         if not self.model:
@@ -43,18 +39,6 @@ class ViT:
     def identity(self) -> str:
         """See Encoder."""
         return f"vit/{name_with_version(self.model, lambda: self._loaded()[1])}/{self.frames}"
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """Zeros: a picture model cannot read. [texts, width]"""
-        return np.zeros((len(texts), self.width), np.float32)
-
-    def encode_query(self, text: str) -> Floats:
-        """Zeros [width], see encode."""
-        return np.zeros(self.width, np.float32)
-
-    def key_of(self, item: Item) -> str:
-        """See ItemEncoder."""
-        return key_of_looks(item, self.root)
 
     def encode_items(self, items: Sequence[Item]) -> Floats:
         """See ItemEncoder. The first token's vector, after the last norm. Raises ModelError."""
