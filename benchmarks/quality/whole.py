@@ -19,13 +19,10 @@ from run import RAW, keep, rows_of, say, update
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
-from zhiyin.data.readers import read_folder
-from zhiyin.data.split import core as k_core
 from zhiyin.evaluation.evaluate import evaluate
-from zhiyin.evaluation.run import SPLITS, encode
+from zhiyin.evaluation.run import SPLITS, prepared
 from zhiyin.part import part, setting, settings
 from zhiyin.query import Query
-from zhiyin.recipe import load_recipe
 from zhiyin.saving import load_part
 from zhiyin.training import held_out
 
@@ -72,11 +69,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     started = time.perf_counter()
-    recipe = load_recipe(asked.recipe)
-    dataset = read_folder(asked.data)
-    dataset = k_core(dataset, asked.core) if asked.core else dataset
-    encode(recipe, dataset, RAW / "vectors.db", say)
-    split = SPLITS[asked.split](dataset)
+    recipe, split, _ = prepared(asked.data, asked.recipe, asked.split, asked.core, RAW / "vectors.db", say)
     past, _ = held_out(split.test_fit, "time" if asked.split == "time" else "last")
     for one in asked.kept:
         name, _, folder = one.partition("=")

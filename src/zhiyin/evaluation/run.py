@@ -48,7 +48,7 @@ def run_evaluation(
     Raises DataError, SettingError.
     """
     folder = Path(data_folder)
-    recipe, split, dataset = _prepared(folder, recipe_name, split_name, core, cache_path, progress)
+    recipe, split, dataset = prepared(folder, recipe_name, split_name, core, cache_path, progress)
     notes = [f"{len(dataset.interactions):,} events, {len(dataset.items):,} items" + (f", {core}-core" if core else "")]
     if users is not None and users < len(split.test):
         notes.append(f"a random sample of {users:,} of {len(split.test):,} test cases, seed {seed}")
@@ -71,11 +71,11 @@ def searched(
     """The job behind `zhiyin tune`: a recipe's settings searched on a folder of data. how: see study.study."""
     from zhiyin.evaluation.study import study
 
-    recipe, split, _ = _prepared(data_folder, recipe_name, split_name, core, cache_path, progress)
+    recipe, split, _ = prepared(data_folder, recipe_name, split_name, core, cache_path, progress)
     return study(recipe, split, progress=progress, **how)
 
 
-def _prepared(
+def prepared(
     data_folder: str | Path,
     recipe_name: str,
     split_name: str,
