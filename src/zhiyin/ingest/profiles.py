@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from zhiyin.arrays import Doubles, Ints
 from zhiyin.data.weights import EventWeights
@@ -14,7 +13,7 @@ from zhiyin.item import Items
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import History, Interest, Profile
 from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
-from zhiyin.understanding.topics import HALF_LIFE, strengths
+from zhiyin.understanding.topics import HALF_LIFE, strengths, topics_of
 from zhiyin.vocabulary import Vocabulary
 
 ASKED = "asked for"
@@ -69,7 +68,7 @@ def live_profile(
 
 def history_of(events: Sequence[Event], items: Items, weights: EventWeights) -> History:
     """The interactions among events, oldest first; equal times in the order given."""
-    positions = items.vocabulary.positions(event.item_id for event in events)
+    positions = items.vocabulary.positions([event.item_id for event in events])
     times = np.array([event.timestamp for event in events], np.float64)
     kinds = np.array([CODES[event.event_type] for event in events], np.uint8)
     # float32 as in a dataset, so that a live event weighs exactly what it will weigh in training.
@@ -93,25 +92,32 @@ def interests_of(
     """
     if not len(history):
         return (), ()
-    strength, rows = strengths(history, items, half_life)
-    return tuple(_interests(history, items, rows, strength, 1)), tuple(_interests(history, items, rows, -strength, -1))
+    strength = strengths(history, items, half_life)
+    met = topics_of(history.items, items.tags)
+    return tuple(_interests(history, items, met, strength, 1)), tuple(_interests(history, items, met, -strength, -1))
 
 
-def _interests(history: History, items: Items, rows: sparse.csr_matrix, strength: Doubles, sign: int) -> list[Interest]:
-    order = np.argsort(-strength, kind="stable")[:MOST]
-    order = order[strength[order] > 0]
+def _interests(history: History, items: Items, met: tuple[Ints, Ints], strength: Doubles, sign: int) -> list[Interest]:
+    """met: the topics of the history's items, and the events they are of; see topics_of."""
+    some = np.flatnonzero(strength > 0)
+    if not len(some):
+        return []
+    order = some[np.argsort(-strength[some], kind="stable")[:MOST]]
+    topics, events = met
+    place = np.full(len(items.tags.names), -1, np.int16)
+    place[order] = np.arange(len(order))
+    kept = np.flatnonzero((place[topics] >= 0) & (np.sign(history.weights[events]) == sign))
+    kept = kept[np.argsort(place[topics[kept]], kind="stable")]
+    ends = np.cumsum(np.bincount(place[topics[kept]], minlength=len(order)))
     found = []
-    columns = rows[:, order].tocsc()
-    for column, tag in enumerate(order):
-        events = np.sort(columns.indices[columns.indptr[column] : columns.indptr[column + 1]])
-        events = events[np.sign(history.weights[events]) == sign]
+    for tag, having in zip(order.tolist(), np.split(events[kept], ends[:-1]), strict=True):
         found.append(
             Interest(
                 items.tags.names[tag],
                 round(float(strength[tag] / strength[order[0]]), 4),
-                _evidence(history, items, events[-EVIDENCE:]),
-                float(history.times[events[0]]),
-                float(history.times[events[-1]]),
+                _evidence(history, items, having[-EVIDENCE:]),
+                float(history.times[having[0]]),
+                float(history.times[having[-1]]),
             )
         )
     return found
@@ -125,7 +131,9 @@ def _evidence(history: History, items: Items, events: Ints) -> tuple[str, ...]:
 
 def _met(history: History, items: Items) -> frozenset[tuple[str, str]]:
     """Every topic of the items of a history."""
-    return frozenset(items.tags.names[at] for at in np.unique(items.tags.matrix[history.items].indices))
+    names = items.tags.names
+    found = np.bincount(topics_of(history.items, items.tags)[0], minlength=len(names))
+    return frozenset(names[at] for at in np.flatnonzero(found).tolist())
 
 
 def _unknown(kept: Sequence[Interest], inferred: Sequence[Interest]) -> list[Interest]:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from scipy import sparse
 
+from zhiyin.arrays import row_entries
 from zhiyin.item import Items, Tags
 from zhiyin.profile import History, Interest, Profile
 from zhiyin.understanding.lexicon import Lexicon, Topic
@@ -39,17 +40,20 @@ def latent_interests(
     known = [one for one in interests if one.topic in tags.positions and not one.latent and one.weight > 0]
     if not known:
         return ()
-    columns = [tags.positions[one.topic] for one in known]
+    columns = np.array([tags.positions[one.topic] for one in known])
     weights = np.array([one.weight for one in known])
-    together = _together(tags)[columns].multiply(weights[:, None]).tocsr()
-    total = np.asarray(together.sum(0)).ravel()
+    together = _together(tags)
+    places, owners = row_entries(together.indptr, columns)
+    topics, shared = together.indices[places], together.data[places] * weights[owners]
+    total = np.bincount(topics, shared, minlength=len(tags.names))
     total[columns] = 0
     total[[tags.positions[topic] for topic in but if topic in tags.positions]] = 0
-    best = [int(at) for at in np.argsort(-total, kind="stable")[:most] if total[at] > 0]
+    some = np.flatnonzero(total > 0)
+    best = some[np.argsort(-total[some], kind="stable")[:most]].tolist()
     found = []
     for at in best:
-        column = together[:, [at]].toarray().ravel()
-        foremost = [int(row) for row in np.argsort(-column, kind="stable")[:2] if column[row] > 0]
+        of_it = np.flatnonzero(topics == at)
+        foremost = owners[of_it[np.argsort(-shared[of_it], kind="stable")[:2]]].tolist()
         events = dict.fromkeys(event for row in foremost for event in known[row].evidence)
         found.append(
             Interest(

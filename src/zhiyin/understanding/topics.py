@@ -5,9 +5,8 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from scipy import sparse
 
-from zhiyin.arrays import Doubles, Floats
+from zhiyin.arrays import Doubles, Floats, Ints, row_entries
 from zhiyin.item import Items, Tags
 from zhiyin.profile import History
 
@@ -31,15 +30,21 @@ def faded(history: History, half_life: float = HALF_LIFE) -> Doubles:
     return np.asarray(history.weights * np.maximum(np.exp2(-ages), FLOOR), np.float64)
 
 
-def strengths(history: History, items: Items, half_life: float = HALF_LIFE) -> tuple[Doubles, sparse.csr_matrix]:
-    """How strongly a history speaks for every topic, negative against it; and the topics of its events.
+def strengths(history: History, items: Items, half_life: float = HALF_LIFE) -> Doubles:
+    """How strongly a history speaks for every topic, negative against it. [topics]
 
     The faded weights of the events whose items have a topic, times the topic's rarity in the catalogue: what every item
-    has says nothing. Returns [topics] and csr [events, topics].
+    has says nothing.
     """
-    tags = items.tags
-    rows = tags.matrix[history.items]
-    return np.asarray((rows.T @ faded(history, half_life)) * rarity(tags), np.float64), rows
+    topics, events = topics_of(history.items, items.tags)
+    summed = np.bincount(topics, faded(history, half_life)[events], minlength=len(items.tags.names))
+    return np.asarray(summed * rarity(items.tags), np.float64)
+
+
+def topics_of(positions: Ints, tags: Tags) -> tuple[Ints, Ints]:
+    """Every topic of every one of some items, in their order: its place among the topics, and that of its item in the list."""
+    places, owners = row_entries(tags.matrix.indptr, positions)
+    return tags.matrix.indices[places], owners.astype(np.int32)
 
 
 def rarity(tags: Tags) -> Floats:
