@@ -23,6 +23,11 @@ class Tags:
     stars: int = limit(least=1, most=5)
 
 
+@dataclass(frozen=True)
+class Weight:
+    weight: float = limit(least=0, most=1)
+
+
 SCHEMA = schema_of(Tags)
 
 
@@ -45,6 +50,16 @@ def test_a_model_that_knows_nothing_still_answers_in_the_schema(tiny):
         assert 1 <= found.stars <= 5
         assert reply.reply_tokens == len(reply.text.encode()) or reply.reply_tokens > 20
     assert json.loads(reply.text).keys() == {"mood", "tags", "stars"}
+
+
+def test_a_number_ends(tiny):
+    """Digits without end would use up a reply's tokens: 1.000000… is one number to JSON."""
+    from zhiyin.llm.huggingface import HuggingFace
+
+    schema = schema_of(Weight)
+    for seed in range(20):
+        reply = HuggingFace(tiny).complete(ASKED, schema=schema, max_tokens=40, temperature=5.0, seed=seed)
+        assert 0 <= parse(reply.text, Weight).weight <= 1
 
 
 def test_a_seed_draws_the_same_and_zero_heat_always_does(tiny):

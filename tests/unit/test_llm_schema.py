@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from zhiyin.errors import InvalidReply, ModelError
 from zhiyin.llm.fake import Fake, echo
 from zhiyin.llm.guard import Guarded
-from zhiyin.llm.schema import ask, ask_reply, limit, parse, schema_of
+from zhiyin.llm.schema import ask, ask_reply, for_grammar, limit, parse, schema_of
 from zhiyin.ports import Message
 
 
@@ -50,6 +50,16 @@ def test_the_schema_is_closed_and_bounded():
     inner = schema["properties"]["interests"]["items"]["properties"]
     assert inner["topic"] == {"type": "string", "maxLength": 20}
     assert inner["weight"] == {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def test_a_grammar_lets_no_number_go_on_for_ever():
+    tight = for_grammar(schema_of(Answer))
+    weight = tight["properties"]["interests"]["items"]["properties"]["weight"]
+    assert weight == {"type": "number", "minimum": 0, "maximum": 1, "multipleOf": 0.0001}
+    age = next(one for one in tight["properties"]["age"]["anyOf"] if one["type"] == "integer")
+    assert -age["minimum"] == age["maximum"] == 1_000_000_000
+    assert tight["properties"]["mood"]["enum"] == ["calm", "lively"]
+    assert "multipleOf" not in json.dumps(schema_of(Answer)), "what endpoints are sent stays plain"
 
 
 def test_a_field_that_no_reply_can_hold_is_our_mistake():

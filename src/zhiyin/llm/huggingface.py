@@ -22,6 +22,7 @@ from zhiyin.arrays import Array
 from zhiyin.errors import ModelError, require
 from zhiyin.llm.local import gguf_file
 from zhiyin.llm.messages import as_chat
+from zhiyin.llm.schema import for_grammar
 from zhiyin.ports import Message, Reply
 
 _loading = Lock()
@@ -83,8 +84,7 @@ class _Bounds:
         guidance = require("llguidance", "llamacpp")
         hf = require("llguidance.hf", "llamacpp")
         self.masks = require("llguidance.numpy", "llamacpp")
-        tight = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-        grammar = guidance.LLMatcher.grammar_from_json_schema(json.dumps({**schema, "x-guidance": tight}))
+        grammar = guidance.LLMatcher.grammar_from_json_schema(json.dumps(for_grammar(schema)))
         tokens = hf.from_tokenizer(tokenizer)
         self.matcher = guidance.LLMatcher(tokens, grammar)
         if self.matcher.is_error():

