@@ -1,14 +1,14 @@
-"""Search: words (BM25), meaning (vectors) and the topics a text names, united by the reciprocal of their ranks."""
+"""Search: words (BM25), meaning (vectors) and the topics a text names, weighed into one score."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from threading import Lock
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Floats, Ints, top_n
+from zhiyin.arrays import NEVER, Floats
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.errors import ZhiyinError
 from zhiyin.explanation.templates import Templates
@@ -16,11 +16,12 @@ from zhiyin.item import Items
 from zhiyin.query import Query
 from zhiyin.retrieval.bm25 import BM25
 from zhiyin.retrieval.terms import words_of
+from zhiyin.serving.fusion import fused
 from zhiyin.stages import Encoder
 from zhiyin.understanding.matching import choices_met
 
-TOPICS = 4.0
-"""How much the topics that a text names count, against its words and its meaning."""
+WORDS, MEANING, TOPICS = 0.4, 0.6, 2.0
+"""How much the words of a text, its meaning and the topics it names count. Chosen by benchmarks/quality/semantic.py."""
 
 
 class Search:
@@ -67,21 +68,17 @@ class Search:
             found[space] = vector
         return found
 
-    def find(self, text: str, vectors: dict[str, Floats], depth: int = 200) -> Candidates:
+    def find(self, text: str, vectors: dict[str, Floats]) -> Candidates:
         """The items nearest a text, best first, with the rank each source gave them."""
-        lists = {"words": top_n(self.by_words(text), depth)}
-        named = choices_met(text, self.items)
+        scores = {"words": self.by_words(text), "topics": choices_met(text, self.items)}
         for space, vector in vectors.items():
             matrix = self.items.vectors.get(space)
             if matrix is not None and matrix.shape[1] == len(vector):
                 likeness = matrix @ vector
-                lists[space] = top_n(np.where(likeness > 0, likeness, NEVER).astype(np.float32), depth)
-                named = (
-                    named[: len(likeness)] + 0.5 * likeness[: len(named)]
-                )  # of items with as many topics, the nearer ones
-        if np.isfinite(named).any():
-            lists["topics"] = top_n(named, depth)
-        return united(lists, {"topics": TOPICS})
+                scores[space] = np.where(likeness > 0, likeness, NEVER).astype(np.float32)
+        spaces = frozenset(scores) - {"words", "topics"}
+        weights = {"words": WORDS, "topics": TOPICS, **dict.fromkeys(spaces, MEANING / max(len(spaces), 1))}
+        return fused(scores, weights, spaces)
 
 
 def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
@@ -99,15 +96,3 @@ def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason
             reason = Reason("meaning", share=1.0, source="meaning")
         told.append((reason.said(say.sentence(reason, query, items)),))
     return tuple(told)
-
-
-def united(lists: dict[str, Ints], weights: Mapping[str, float] | None = None, k: int = 60) -> Candidates:
-    """Σ weight / (k + rank) over the lists that hold an item (Cormack 2009); a list without a weight has 1."""
-    union = np.unique(np.concatenate(list(lists.values()))).astype(np.int32)
-    ranks = np.zeros((len(union), len(lists)), np.int32)
-    for column, found in enumerate(lists.values()):
-        ranks[np.searchsorted(union, found), column] = np.arange(1, len(found) + 1)
-    counts = np.array([(weights or {}).get(name, 1.0) for name in lists])
-    fused = (np.where(ranks > 0, 1 / (k + np.maximum(ranks, 1)), 0.0) @ counts).astype(np.float32)
-    both = Candidates(union, fused, tuple(lists), source_ranks=ranks)
-    return both.take(np.argsort(-fused, kind="stable").astype(np.int32))
