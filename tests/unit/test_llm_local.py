@@ -1,6 +1,7 @@
 """local and huggingface: models that run in this process, held to a schema token by token."""
 
 import json
+import shutil
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,6 +89,16 @@ def test_a_folder_without_safe_weights_is_refused(tmp_path):
     (tmp_path / "pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(ModelError, match="may carry code"):
         HuggingFace(str(tmp_path)).complete(ASKED)
+
+
+def test_weights_cut_short_are_named(tiny, tmp_path):
+    from zhiyin.llm.huggingface import HuggingFace
+
+    folder = shutil.copytree(tiny, tmp_path / "cut")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:500])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        HuggingFace(str(folder)).complete(ASKED)
 
 
 # -- through llama.cpp: the real small model, where its package is installed ------------------------------------------------

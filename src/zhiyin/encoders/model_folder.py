@@ -8,6 +8,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from zhiyin.errors import ModelError, require
 
 
@@ -27,7 +29,7 @@ def load_model(name: str, readers: Sequence[str], needs: str) -> list[Any]:
     try:
         found = [getattr(transformers, one).from_pretrained(name, **safe, **_OPTIONS.get(one, {})) for one in readers]
         model = transformers.AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32, **safe)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, TypeError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"encoder '{name}' cannot be loaded: {why}. Give a folder with config.json, {needs} and *.safetensors, "

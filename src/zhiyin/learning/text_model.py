@@ -11,6 +11,7 @@ from zlib import crc32
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -67,7 +68,7 @@ def _folder(name: str) -> Base:
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **safe)
         model = transformers.AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32, **safe)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"base '{name}' cannot be loaded: {why}") from error
     if not hasattr(model, "embeddings") or not hasattr(getattr(model, "encoder", None), "layer"):

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 
 from zhiyin.arrays import Array
 from zhiyin.errors import ModelError, require
@@ -150,7 +151,7 @@ def _loaded(name: str, adapter: str) -> tuple[Any, Any]:
             if not (Path(adapter) / "adapter_model.safetensors").is_file():
                 raise ModelError(f"adapter {adapter}: holds no adapter_model.safetensors")
             model = require("peft", "hf").PeftModel.from_pretrained(model, adapter, use_safetensors=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelError(f"language model '{name}' cannot be loaded: {why}") from error
     if tokenizer.chat_template is None:
