@@ -54,6 +54,7 @@ PARTS: dict[str, dict[str, str]] = {
         "din": "zhiyin.ranking.din:DIN",
         "dgf": "zhiyin.ranking.dgf:DGF",
         "multitask": "zhiyin.ranking.multitask:MultiTask",
+        "cross_encoder": "zhiyin.ranking.cross_encoder:CrossEncoder",
         "llm": "zhiyin.ranking.llm:LLM",
     },
     "rerank": {

@@ -165,7 +165,7 @@ class Engine:
     def search(
         self, text: str, n: int = 10, conditions: Sequence[Condition] = (), language: str = "en"
     ) -> dict[str, Any]:
-        """Items that match a text in words or meaning."""
+        """Items that match a text in words or meaning, in the order of the version's cross-encoder where it has one."""
         live, vectors = self.live, self.live.search.vectors(text)
         query = Query(
             n=n, now=self.clock(), text=text, conditions=tuple(conditions), request_id=uuid4().hex, language=language
@@ -173,6 +173,9 @@ class Engine:
         with live.lock.read():
             items = live.recommender.items
             found = live.search.find(text, vectors) if len(items) else Candidates.none()
+            read = live.search.reading(found.take(Allowed(seen="show").select(query, found, items, n).kept))
+        found = read(text)
+        with live.lock.read():  # an item may have been hidden meanwhile
             kept = found.take(Allowed(seen="show").select(query, found, items, n).kept[:n])
             told = replace(kept, reasons=reasons(query, kept, items))
             return answer_json(Answer(query, told), items, live.version, False)

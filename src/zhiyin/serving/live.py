@@ -21,6 +21,7 @@ from zhiyin.item import Item
 from zhiyin.ports import Store
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
+from zhiyin.ranking.cross_encoder import CrossEncoder
 from zhiyin.recommender import Recommender
 from zhiyin.serving.locks import ReadWriteLock
 from zhiyin.serving.search import Search
@@ -52,7 +53,8 @@ class Live:
         self._turn = Lock()
         self._pace = 0.0
         self.profiles = Profiles(self)
-        self.search = Search(self.recommender.items, dict(self.recommender.encoders))
+        judges = [one for one in self.recommender.rankers if isinstance(one, CrossEncoder) and one.model]
+        self.search = Search(self.recommender.items, dict(self.recommender.encoders), judges[-1] if judges else None)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from threading import Lock
 
 import numpy as np
@@ -14,6 +15,7 @@ from zhiyin.errors import ZhiyinError
 from zhiyin.explanation.templates import Templates
 from zhiyin.item import Items
 from zhiyin.query import Query
+from zhiyin.ranking.cross_encoder import CrossEncoder, best
 from zhiyin.retrieval.bm25 import BM25
 from zhiyin.retrieval.terms import words_of
 from zhiyin.serving.fusion import fused
@@ -27,9 +29,10 @@ WORDS, MEANING, TOPICS = 0.4, 0.6, 2.0
 class Search:
     """The words and the vectors of one live catalogue. Read and changed under the owner's lock."""
 
-    def __init__(self, items: Items, encoders: dict[str, Encoder]) -> None:
+    def __init__(self, items: Items, encoders: dict[str, Encoder], judge: CrossEncoder | None = None) -> None:
         self.items = items
         self.encoders = encoders
+        self.judge = judge
         self._words = BM25().read(items)
         self._changed: set[int] = set()
         self._vectors: OrderedDict[tuple[str, str], Floats] = OrderedDict()
@@ -79,6 +82,23 @@ class Search:
         spaces = frozenset(scores) - {"words", "topics"}
         weights = {"words": WORDS, "topics": TOPICS, **dict.fromkeys(spaces, MEANING / max(len(spaces), 1))}
         return fused(scores, weights, spaces)
+
+    def reading(self, found: Candidates) -> Callable[[str], Candidates]:
+        """What asks the cross-encoder, where there is one, for another order of what was found.
+
+        It takes its time, so call it when the owner's lock is given back; the items' texts are read off now.
+        """
+        judge = self.judge
+        if judge is None:
+            return lambda text: found
+        top = best(found, judge.candidates)
+        texts = [self.items[int(found.items[row])].content() for row in top]
+
+        def judged(text: str) -> Candidates:
+            scores = judge.judged(text, found.scores, top, texts)
+            return replace(found, scores=scores).take(np.argsort(-scores, kind="stable").astype(np.int32))
+
+        return judged
 
 
 def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
