@@ -1,10 +1,10 @@
 """Do explanations cite what carried the score? Taking the cited items away must cost more than taking away others.
 
-    python benchmarks/quality/explanations.py [--data wines] [--users 300]
+    python benchmarks/quality/explanations.py [--data wines] [--recipe default] [--users 300]
 
 For each recommended item with a reason that cites history items, the events of the cited items are removed from the
 history and the candidates are scored again by all sources and the ranker; then the same number of other items is removed instead, at
-random (the mean of five draws). Only histories with at least twice as many items as are cited are used.
+random (the mean of five draws). The recipe must end with a blend. Only histories with at least twice as many items as are cited are used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -20,18 +21,15 @@ from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import time_split
 from zhiyin.data.weights import EventWeights
-from zhiyin.explanation.evidence import Evidence
-from zhiyin.explanation.templates import Templates, joined
+from zhiyin.evaluation.run import encode
+from zhiyin.explanation.templates import joined
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.demo import ingest_demo
 from zhiyin.item import Items
+from zhiyin.progress import silent
 from zhiyin.query import Query
-from zhiyin.ranking.blend import Blend
+from zhiyin.recipe import load_recipe
 from zhiyin.recommender import Recommender
-from zhiyin.retrieval.ease import Ease
-from zhiyin.retrieval.item_knn import ItemKNN
-from zhiyin.retrieval.popular import Popular
-from zhiyin.retrieval.transition import Transition
 from zhiyin.stores.memory import MemoryStore
 
 DRAWS = 5
@@ -92,15 +90,15 @@ def main() -> None:
     """Fit on everything before the last tenth of the events, explain answers to users of that tenth."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default="wines")
+    parser.add_argument("--recipe", default="default")
+    parser.add_argument("--cache", type=Path, help="where encoded texts are kept")
     parser.add_argument("--users", type=int, default=300)
     parser.add_argument("--least", type=int, default=6, help="distinct items a history must have")
     given = parser.parse_args()
-    split = time_split(demo_dataset(given.data))
-    recommender = Recommender(
-        retrieve=[Transition(), ItemKNN(), Ease(), Popular()],
-        rank=[Blend()],
-        explain=[Evidence(), Templates(nouns={"en": "wines"})],
-    ).fit(split.test_fit)
+    recipe, dataset = load_recipe(given.recipe), demo_dataset(given.data)
+    encode(recipe, dataset, given.cache, silent)
+    split = time_split(dataset)
+    recommender = recipe.recommender.fit(split.test_fit)
     queries = [split.test.query(row) for row in range(len(split.test))]
     long = [one for one in queries if len(np.unique(one.profile.history.liked.items)) >= given.least]
     measure(recommender, recommender.items, long[: given.users])

@@ -113,6 +113,31 @@ def test_the_time_since_the_last_event_counts_where_there_is_a_clock():
 # -- what it reads -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("events", [1, 2, 5, 8, 12])
+def test_an_event_carries_what_the_score_would_lose_without_it(events):
+    part = learned_ring(explained=3)
+    query = asked(*(place % RING for place in range(events)), now=9.0)
+    history, items = query.profile.history, np.array([0, 5, 7], np.int32)
+    told = part.contributions(query, items)
+    whole = part.score([query], [items])[0]
+    for event in range(events):
+        kept = np.delete(np.arange(events), event)
+        less = History(history.items[kept], history.times[kept], history.weights[kept])
+        other = replace(query, profile=replace(query.profile, history=less))
+        rest = np.zeros(3) if events == 1 else part.score([other], [items])[0]
+        expected = whole - rest if event >= events - 3 else np.zeros(3)
+        np.testing.assert_allclose(told[:, event], expected, atol=1e-4)
+
+
+def test_what_was_not_read_carries_nothing():
+    part = learned_ring()
+    refused = History(np.array([3, 4], np.int32), np.zeros(2), np.array([-1.0, 1.0], np.float32))
+    told = part.contributions(Query(Profile("one", history=refused), now=0.0), np.array([5], np.int32))
+    assert told[0, 0] == 0 != told[0, 1]
+    nobody = Query(Profile("new"), now=0.0)
+    assert part.contributions(nobody, np.array([5], np.int32)).shape == (1, 0)
+
+
 def test_refusals_are_neither_read_nor_predicted():
     data = ring()
     table = data.interactions

@@ -63,6 +63,16 @@ def test_a_request_computes_what_was_trained(ligr, events):
 
 
 @pytest.mark.parametrize("ligr", [True, False])
+def test_several_histories_at_once_are_each_computed_alone(ligr):
+    made = model(ligr)
+    weights = {name: array.detach().numpy() for name, array in made.state_dict().items()}
+    items, gaps = np.array([[4, 7, 1], [9, 9, 2]]), np.array([[1, 2, 3], [0, 5, 1]])
+    vectors = made.vectors().detach().numpy()[items]
+    alone = [last_state(weights, 2, vectors[row], gaps[row]) for row in range(2)]
+    np.testing.assert_allclose(last_state(weights, 2, vectors, gaps), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("ligr", [True, False])
 def test_no_place_looks_ahead_and_padding_changes_nothing(ligr):
     made = model(ligr)
     items, gaps = np.array([4, 7, 1, 9]), np.array([1, 2, 3, 4])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Floats, Longs
+from zhiyin.arrays import NEVER, Array, Bools, Floats, Ints, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError, TooLarge, require
 from zhiyin.item import Items
@@ -100,6 +100,8 @@ class NextItem(Scorer):
     """A folder to save training to after each epoch; a fit that was cut off goes on from it. "" for none."""
     seed: int = setting(0, least=0)
     """Of weights, order, dropout and negatives."""
+    explained: int = setting(8, least=0, most=200)
+    """How many of the newest events a reason may name; each costs a small share of a request. 0 for none."""
 
     weights: dict[str, Array] = learned()
     vectors: Floats = learned()
@@ -270,14 +272,43 @@ class NextItem(Scorer):
         having = np.asarray(vectors.any(1))
         rows = np.full((len(queries), len(vectors)), NEVER, np.float32)
         for row, query in enumerate(queries):
-            history = query.profile.history
-            events = np.flatnonzero((history.weights > 0) & (history.items < len(vectors)))
-            events = events[having[history.items[events]]][-self.length :]
-            if len(events) and self.weights:
-                gaps = gap_buckets(np.append(np.diff(history.times[events]), query.now - history.times[events[-1]]))
-                state = last_state(self.weights, self.heads, vectors[history.items[events]], gaps)
-                rows[row] = np.where(having, vectors @ state, NEVER)
+            events = self._read(query, having)[-self.length :]
+            if len(events):
+                rows[row] = np.where(having, vectors @ self._state(query, events), NEVER)
         return rows
+
+    def contributions(self, query: Query, items: Ints) -> Floats:
+        """See Contributing: what a score would lose had one event not happened, for each of the newest `explained`.
+
+        Attention is not additive, so the losses need not sum to the score; the other events have 0.
+        """
+        need_fitted(self)
+        result = np.zeros((len(items), len(query.profile.history)), np.float32)
+        events = self._read(query, np.asarray(self.vectors.any(1)))[-self.length - 1 :]
+        told = np.arange(max(len(events) - self.explained, 0), len(events))
+        if not len(told):
+            return result
+        known = np.flatnonzero(items < len(self.vectors))
+        lost = self._state(query, events[-self.length :])[None]
+        if len(events) > 1:
+            others = np.stack([np.delete(events, at)[-self.length :] for at in told])
+            lost = lost - self._state(query, others)
+        result[np.ix_(known, events[told])] = self.vectors[items[known]] @ lost.T
+        return result
+
+    def _read(self, query: Query, having: Bools) -> Longs:
+        """Rows of the history that can be read, oldest first: liked items that have a vector."""
+        history = query.profile.history
+        events = np.flatnonzero((history.weights > 0) & (history.items < len(having)))
+        return events[having[history.items[events]]] if self.weights else events[:0]
+
+    def _state(self, query: Query, events: Longs) -> Floats:
+        """What the next item's vector should look like after some events, [width], or after several choices of them."""
+        history = query.profile.history
+        times = history.times[events]
+        now = np.full((*times.shape[:-1], 1), query.now)
+        gaps = gap_buckets(np.diff(times, append=now, axis=-1))
+        return last_state(self.weights, self.heads, self.vectors[history.items[events]], gaps)
 
 
 def _said(what: str, state: Progress) -> Progress:
