@@ -13,7 +13,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Floats, Ints, top_n
+from zhiyin.arrays import NEVER, Bools, Floats, Ints, top_n
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.item import Item, Items
@@ -216,6 +216,16 @@ class RankingRows:
 
     def __len__(self) -> int:
         return len(self.queries)
+
+    def only(self, mask: Bools) -> RankingRows:
+        """The rows for which the mask is true."""
+        rows = np.flatnonzero(mask)
+        return RankingRows(
+            [self.queries[row] for row in rows],
+            [self.candidates[row] for row in rows],
+            [self.labels[row] for row in rows],
+            [self.outcomes[row] for row in rows] if self.outcomes else (),
+        )
 
 
 @dataclass(frozen=True, slots=True)

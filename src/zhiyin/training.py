@@ -11,7 +11,7 @@ import numpy as np
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, Interactions
-from zhiyin.data.split import Cases, cases_after, last_event_cases
+from zhiyin.data.split import Cases, cases_after, last_event_cases, newcomers_after
 from zhiyin.errors import SettingError
 from zhiyin.item import Items
 from zhiyin.query import Query
@@ -25,6 +25,9 @@ LAST_EVENTS = 2
 
 SHORTEST = 2
 """Events that stay in a sequence whose end is held out; shorter ones teach the retrievers more than the ranker."""
+
+NEWCOMERS = 500
+"""Requests without a history, at most, that rankers learn from: few, so that they do not outweigh the others."""
 
 
 def fit_recommender(
@@ -72,7 +75,7 @@ def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
     """The data before the holdout, and the questions whose answers lie in it.
 
     No answer of a case is in the data returned with it. "last" holds out the last events of every sequence, each of
-    them a question of its own with the history that ended before it.
+    them a question of its own with the history that ended before it. The last cases are of people without a history.
     """
     if holdout not in ("auto", "time", "last"):
         raise SettingError(f"holdout = {holdout!r}: must be one of 'auto', 'time', 'last'")
@@ -80,7 +83,10 @@ def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
         return _ends_held_out(dataset)
     times = np.sort(dataset.interactions.times)
     start = float(times[int(len(times) * 0.9)]) if len(times) else 0.0
-    return dataset.before(start), [cases_after(dataset, start, np.inf)]
+    return dataset.before(start), [
+        cases_after(dataset, start, np.inf),
+        newcomers_after(dataset, start, np.inf).sample(NEWCOMERS, seed=0),
+    ]
 
 
 def _ends_held_out(dataset: Dataset) -> tuple[Dataset, list[Cases]]:
@@ -88,11 +94,19 @@ def _ends_held_out(dataset: Dataset) -> tuple[Dataset, list[Cases]]:
     held = np.clip(lengths - SHORTEST, np.minimum(1, lengths - 1), LAST_EVENTS)
     from_end = dataset.offsets[dataset.interactions.users + 1] - np.arange(len(dataset.interactions))
     past = dataset.only(from_end > held[dataset.interactions.users])
-    return past, [
+    asked = [
         cases.only(held[cases.users] > back)
         for back in range(LAST_EVENTS)
         if len(cases := last_event_cases(dataset, back))
     ]
+    return past, [*asked, *(_as_newcomers(cases) for cases in asked[:1])]
+
+
+def _as_newcomers(cases: Cases) -> Cases:
+    """A tenth of the cases, asked as if these people had never been there."""
+    some = cases.sample(min(NEWCOMERS, len(cases) // 10), seed=0)
+    known = some.known
+    return replace(some, known=known.only(~np.isin(known.interactions.users, some.users)))
 
 
 def ranking_rows(

@@ -54,6 +54,14 @@ def rows(count: int, seed: int = 0) -> RankingRows:
     return RankingRows(queries, shown, labels)
 
 
+def of_newcomers(asked: RankingRows) -> RankingRows:
+    """The same requests by people without a history, for whom the source "noise" is right."""
+    queries = [replace(one, profile=Profile("new", 1)) for one in asked.queries]
+    noise = [np.nan_to_num(one.source_scores[:, 1]) for one in asked.candidates if one.source_scores is not None]
+    labels = [(scores == scores.max()).astype(np.float32) for scores in noise]
+    return RankingRows(queries, asked.candidates, labels)
+
+
 def hits(part: Blend | Boosted, asked: RankingRows, items: Items) -> float:
     """How often the right answer comes first."""
     found = part.predict(asked.queries, asked.candidates, items)
@@ -198,3 +206,21 @@ def test_a_history_with_items_newer_than_the_catalogue_is_read(name: str, fitted
     profile = Profile(history=History.of_items(np.array([3, 999], np.int32)))
     found = rows(1).candidates
     assert np.isfinite(fitted[name].predict([Query(profile)], found, catalogue())[0]).all()
+
+
+def test_people_without_a_history_have_a_blend_of_their_own() -> None:
+    known, new = rows(60), of_newcomers(rows(60, seed=1))
+    both = RankingRows(
+        *([*a, *b] for a, b in zip(*((r.queries, r.candidates, r.labels) for r in (known, new)), strict=True))
+    )
+    part = Blend().fit(dataset(catalogue()), both)
+    assert hits(part, rows(60, seed=2), catalogue()) == hits(part, of_newcomers(rows(60, seed=3)), catalogue()) == 1
+    shares = part.source_shares(new.queries[0], new.candidates[0], catalogue())
+    assert shares[:, 1].sum() > shares[:, 0].sum(), "a reason names what carried the newcomer's score"
+
+
+def test_where_nobody_is_new_newcomers_get_the_blend_of_the_others() -> None:
+    part = Blend().fit(dataset(catalogue()), rows(60))
+    assert (
+        hits(part, RankingRows(of_newcomers(rows(40)).queries, rows(40).candidates, rows(40).labels), catalogue()) == 1
+    )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from zhiyin.data.dataset import Dataset, Interactions, build
 from zhiyin.data.timeline import DAY, Timeline
 from zhiyin.item import Item, Items
+from zhiyin.profile import Profile
 from zhiyin.query import Query
 from zhiyin.retrieval.trending import Trending
 
@@ -58,6 +59,15 @@ def test_trending_follows_the_moment_of_the_request_and_not_the_future() -> None
     early, late = part.retrieve([Query(now=3 * DAY), Query(now=12 * DAY)], 3)
     assert early.items.tolist() == [0]
     assert late.items.tolist() == [1, 0]
+
+
+def test_years_after_the_last_event_trending_still_knows_its_order() -> None:
+    items = Items([Item(one) for one in "abc"])
+    data = build(["u", "v", "w", "x"], items, ["a", "b", "b", "c"], np.array([3.0, 2.5, 2.6, 0.0]) * DAY)
+    part = Trending(half_life=1.0).fit(data)
+    soon, late = (part.scores([Query(Profile("u"), now=now * DAY)])[0] for now in (3.1, 3000.0))
+    assert late.argsort().tolist() == soon.argsort().tolist() == [2, 0, 1]
+    assert late.min() > 0.1
 
 
 def test_without_a_clock_trending_counts_all_events_alike() -> None:

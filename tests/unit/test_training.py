@@ -111,11 +111,26 @@ def test_without_a_ranker_there_is_one_fit() -> None:
 def test_no_answer_is_in_the_data_before_the_holdout() -> None:
     data = walks(has_clock=False)
     past, asked = training.held_out(data, "last")
-    assert len(asked) == training.LAST_EVENTS
+    assert len(asked) == training.LAST_EVENTS + 1
     for cases in asked:
         for user, targets in zip(cases.users, cases.targets, strict=True):
             assert not np.isin(targets, past.history(int(user)).items).any()
             assert not np.isin(targets, cases.known.history(int(user)).items).any()
+
+
+def test_the_last_questions_are_of_people_without_a_history() -> None:
+    walked = walks(has_clock=True)
+    names = [walked.users[user] for user in walked.interactions.users] + ["late", "later"]
+    what = [walked.items[item].item_id for item in walked.interactions.items] + ["i0", "i1"]
+    data = build(names, walked.items, what, np.append(walked.interactions.times, [1e9, 1e9 + 1]))
+    for dataset in (data, walks(has_clock=False)):
+        *_, newcomers = training.held_out(dataset, "auto")[1]
+        assert len(newcomers)
+        if dataset.has_clock:
+            assert [dataset.users[user] for user in newcomers.users] == ["late", "later"]
+        for row, targets in enumerate(newcomers.targets):
+            assert not len(newcomers.query(row).profile.history)
+            assert len(targets)
 
 
 def test_short_sequences_keep_what_the_retrievers_need() -> None:

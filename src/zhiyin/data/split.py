@@ -59,7 +59,8 @@ class Cases:
 class Split:
     """What models are fitted on, and the cases for choosing settings (valid) and for reporting (test).
 
-    test_fit: what the reported models are fitted on; equal to fit in leave-one-out, later in a time split.
+    test_fit: what the reported models are fitted on; equal to fit in leave-one-out, later in a time split. newcomers:
+    cases of people without a history, reported apart; None where the split has none.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Split:
     valid: Cases
     test_fit: Dataset
     test: Cases
+    newcomers: Cases | None = None
 
 
 def last_event_cases(dataset: Dataset, back: int = 0) -> Cases:
@@ -105,6 +107,15 @@ def cases_after(dataset: Dataset, start: float, end: float) -> Cases:
 
     Users without any event before start are left out. Only positive evidence is a target.
     """
+    return _taken_up(dataset, start, end, newcomers=False)
+
+
+def newcomers_after(dataset: Dataset, start: float, end: float) -> Cases:
+    """What people did in [start, end) who had done nothing before, asked at `start` without any history."""
+    return _taken_up(dataset, start, end, newcomers=True)
+
+
+def _taken_up(dataset: Dataset, start: float, end: float, newcomers: bool) -> Cases:
     known = dataset.before(start)
     later = dataset.only(
         (dataset.interactions.times >= start) & (dataset.interactions.times < end) & (dataset.interactions.weights > 0)
@@ -114,7 +125,7 @@ def cases_after(dataset: Dataset, start: float, end: float) -> Cases:
         before = known.history(int(user)).items
         after = later.history(int(user)).items
         new = after[~np.isin(after, before)]
-        if len(before) and len(new):
+        if newcomers != bool(len(before)) and len(new):
             users.append(user)
             targets.append(np.array(list(dict.fromkeys(new.tolist())), np.int32))
     return Cases(known, np.array(users, np.int32), (start,) * len(users), tuple(targets))
@@ -139,6 +150,7 @@ def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split
         cases_after(dataset, start_valid, start_test),
         dataset.before(start_test),
         asked,
+        newcomers_after(dataset, start_test, np.inf),
     )
 
 

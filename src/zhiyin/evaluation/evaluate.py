@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ from zhiyin.recipe import Recipe
 from zhiyin.recommender import Recommender
 
 DEPTH = 20
+
+NEWCOMERS = 1000
+"""People without a history who are asked at most."""
 
 UNTUNED = "nothing was tuned: baselines that are parts of the recipe share its settings, the others have their defaults"
 
@@ -79,28 +82,64 @@ def evaluate(
         fitted = fit_each(apart, split.test_fit, said, progress)
     with watch.time("ask baselines"):
         beside = _lists_of(fitted, recommender, split, progress)
+    measure = Measure(split, DEPTH)
+    table = Table(
+        data_name(recipe),
+        recommender,
+        {name: places[name] for name in others if name in beside or places[name] in lists},
+        fitted,
+    )
     with watch.time("measure"):
         progress("measure")
-        measure = Measure(split, DEPTH)
-        rows, ranked = [], []
-        for name, ranking in lists.items():
-            kind = {WHOLE: "whole", FUSED: "fused"}.get(name, "part")
-            if kind == "fused" and len(recommender.retrievers) == 1 and not recommender.rankers:
-                continue
-            shown = data_name(recipe) if kind == "whole" else name.strip("()")
-            rows.append(Row(shown, kind, {}, settings=settings(recommender.retrievers[name]) if kind == "part" else {}))
-            ranked.append(ranking)
-        for name in others:
-            if name in beside or places[name] in lists:
-                used = fitted.get(name) or recommender.retrievers[str(places[name])]
-                rows.append(Row(name, "baseline", {}, settings=settings(used)))
-                ranked.append(beside[name] if name in beside else lists[str(places[name])])
+        rows, ranked = table.rows(lists, beside)
         per_user = measure.fill(rows, ranked, seed)
+    with watch.time("ask newcomers"):
+        newcomers = table.of_newcomers(split, seed, progress)
     return Report(
         data, data_name(recipe), split.name, len(split.test), watch.seconds, rows,
         best_baseline=measure.best_baseline, trials=list(trials), notes=said + measure.notes,
-        recipe_text=recipe.text if isinstance(recipe, Recipe) else "", per_user=per_user,
+        recipe_text=recipe.text if isinstance(recipe, Recipe) else "", per_user=per_user, newcomers=newcomers,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """Which rows a report has: the whole, the parts of a fitted recommender, and baselines.
+
+    places: the baselines by name, with the source of the recommender that is the same part, if one is. fitted: those
+    that stand apart.
+    """
+
+    name: str
+    recommender: Recommender
+    places: Mapping[str, str | None]
+    fitted: Mapping[str, Any]
+
+    def rows(self, lists: Mapping[str, Ints], beside: Mapping[str, Ints]) -> tuple[list[Row], list[Ints]]:
+        """Rows without numbers, and the list behind each. lists, beside: of the recommender and of the baselines."""
+        rows, ranked = [], []
+        parts = self.recommender.retrievers
+        for name, ranking in lists.items():
+            kind = {WHOLE: "whole", FUSED: "fused"}.get(name, "part")
+            if kind == "fused" and len(parts) == 1 and not self.recommender.rankers:
+                continue
+            shown = self.name if kind == "whole" else name.strip("()")
+            rows.append(Row(shown, kind, {}, settings=settings(parts[name]) if kind == "part" else {}))
+            ranked.append(ranking)
+        for name, place in self.places.items():
+            rows.append(Row(name, "baseline", {}, settings=settings(self.fitted.get(name) or parts[str(place)])))
+            ranked.append(beside[name] if name in beside else lists[str(place)])
+        return rows, ranked
+
+    def of_newcomers(self, split: Split, seed: int, progress: Progress) -> list[Row]:
+        """The same rows for people without a history, a thousand at most; none where the split knows of none."""
+        if split.newcomers is None or not len(split.newcomers):
+            return []
+        split = replace(split, test=split.newcomers.sample(NEWCOMERS, seed))
+        lists = ranked_lists(self.recommender, split.test, DEPTH, progress=progress, text="ask as newcomers")
+        rows, ranked = self.rows(lists, _lists_of(self.fitted, self.recommender, split, progress))
+        Measure(split, DEPTH).fill(rows, ranked, seed)
+        return rows
 
 
 def data_name(recipe: Recipe | Recommender) -> str:

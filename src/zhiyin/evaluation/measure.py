@@ -73,7 +73,8 @@ class Measure:
         }
         if items.tags.matrix.nnz:
             found["tag_distance"] = beyond.intra_list_distance(lists, items.tags.matrix)
-            found["miscalibration"] = beyond.calibration(lists, self.histories, items.tags.matrix)
+            if self.histories.nnz:
+                found["miscalibration"] = beyond.calibration(lists, self.histories, items.tags.matrix)
         if "text" in items.vectors:
             found["text_distance"] = beyond.intra_list_distance(lists, items.vectors["text"])
         return found

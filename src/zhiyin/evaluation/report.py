@@ -55,7 +55,7 @@ class Report:
     """Everything an evaluation found.
 
     seconds: by what was done. notes: what a reader must know. recipe_text: the recipe as measured. per_user: by row and
-    metric, [users]; kept in memory only.
+    metric, [users]; kept in memory only. newcomers: the same rows for people without a history.
     """
 
     data: str
@@ -69,6 +69,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     recipe_text: str = ""
     per_user: dict[str, dict[str, Doubles]] = field(default_factory=dict, repr=False)
+    newcomers: list[Row] = field(default_factory=list)
 
     def of_kind(self, kind: str) -> list[Row]:
         """The rows of one kind."""
@@ -95,6 +96,7 @@ class Report:
             "best_baseline": self.best_baseline,
             "notes": self.notes,
             "rows": [asdict(row) for row in self.rows],
+            "newcomers": [asdict(row) for row in self.newcomers],
             "tuning": [asdict(trial) | {"ndcg": _finite(trial.ndcg)} for trial in self.trials],
             "recipe_text": self.recipe_text,
         }
@@ -118,13 +120,17 @@ def read_report(path: Path) -> Report:
     """A report from its JSON. Raises DataError when the file is not one."""
     try:
         document = json.loads(path.read_text())
-        rows = [_row(one) for one in document["rows"]]
+        rows, new = ([_row(one) for one in document[name]] for name in ("rows", "newcomers"))
         trials = [
             Trial(**one | {"ndcg": float("nan") if one["ndcg"] is None else one["ndcg"]}) for one in document["tuning"]
         ]
         same = ("data", "recipe", "split", "users", "best_baseline", "notes", "recipe_text")
         return Report(
-            **{name: document[name] for name in same}, seconds=document["seconds_of"], rows=rows, trials=trials
+            **{name: document[name] for name in same},
+            seconds=document["seconds_of"],
+            rows=rows,
+            trials=trials,
+            newcomers=new,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a report of an evaluation ({error}); evaluate again") from error
@@ -158,9 +164,23 @@ def print_report(report: Report) -> None:
             table.add_row(kind, escape(row.name), *map(escape, cells), style="bold" if kind == "whole" else None)
         table.add_section()
     console.print(table)
-    for note in report.notes:
+    for note in (*report.notes, *of_newcomers(report)):
         console.print(f"  · {note}", highlight=False, markup=False)
     console.print("  · " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items()))
+
+
+def of_newcomers(report: Report) -> list[str]:
+    """One sentence on people without a history; none when nobody was asked."""
+    if not report.newcomers:
+        return []
+    whole, *others = report.newcomers
+    ends, gap = whole.intervals["ndcg@10"], whole.versus
+    told = f"people without a history: NDCG@10 {whole.metrics['ndcg@10']:.4f} [{ends.low:.4f}, {ends.high:.4f}]"
+    rivals = [row for row in others if row.kind == "baseline"]
+    if gap is not None and rivals:
+        best = max(rivals, key=lambda row: row.metrics["ndcg@10"])
+        told += f", {gap.mean:+.4f} [{gap.low:+.4f}, {gap.high:+.4f}] against {best.name}, the best baseline for them"
+    return [told]
 
 
 def _cells(report: Report, row: Row, wide: bool) -> list[str]:

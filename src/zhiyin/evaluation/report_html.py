@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from math import isfinite
 
-from zhiyin.evaluation.report import KINDS, Report, Row
+from zhiyin.evaluation.report import KINDS, Report, Row, of_newcomers
 
 COLOURS = {"whole": "#b03a2e", "fused": "#d68910", "part": "#2471a3", "baseline": "#7f8c8d"}
 WORDS = {
@@ -41,7 +41,9 @@ def page(report: Report) -> str:
         f"<h2>Beyond accuracy, lists of ten</h2><div class=wide>{beyond(report.rows)}</div>",
         f"<h2>By segment</h2><div class=wide>{by_segment(report.rows)}</div>",
         *tried,
-        "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in report.notes) + "</ul>",
+        "<h2>Notes</h2><ul>"
+        + "".join(f"<li>{escape(note)}</li>" for note in (*report.notes, *of_newcomers(report)))
+        + "</ul>",
         *recipe,
     ]
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"

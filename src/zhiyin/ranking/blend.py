@@ -24,7 +24,8 @@ class Blend:
 
     The weights maximise NDCG@10 on the rows by coordinate ascent: one source at a time takes the best of a few values
     until no change helps. A source may end with the weight 0. A candidate's score depends on the others of its row only through
-    each source's best.
+    each source's best. People without a history have weights of their own, learned from such people: what they can be
+    told by is not what counts for the others.
     """
 
     rounds: int = setting(3, least=1, most=20)
@@ -36,6 +37,7 @@ class Blend:
 
     sources: list[str] = learned()
     weights: Floats = learned()
+    first_weights: Floats = learned()
 
     listwise = True
 
@@ -47,18 +49,32 @@ class Blend:
     def fit(self, dataset: Dataset, rows: RankingRows, valid: RankingRows | None = None) -> Blend:
         """See Ranker."""
         chance = np.random.default_rng(self.seed)
-        self.sources, self.weights = learn_blend(rows, self.requests, self.rounds, chance)
+        new = np.array([is_new(query) for query in rows.queries], np.bool_)
+        self.sources, self.weights = learn_blend(rows.only(~new), self.requests, self.rounds, chance)
+        sources, first = learn_blend(rows.only(new), self.requests, self.rounds, chance)
+        self.first_weights = first if sources == self.sources else self.weights
         return self
 
     def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
         """See Ranker."""
         need_fitted(self)
-        return [blended(one, self.sources, self.weights)[:, None] for one in candidates]
+        return [
+            blended(one, self.sources, self._for(query))[:, None]
+            for query, one in zip(queries, candidates, strict=True)
+        ]
 
     def source_shares(self, query: Query, candidates: Candidates, items: Items) -> Floats:
         """See Attributing."""
         need_fitted(self)
-        return blend_shares(candidates, self.sources, self.weights)
+        return blend_shares(candidates, self.sources, self._for(query))
+
+    def _for(self, query: Query) -> Floats:
+        return self.first_weights if is_new(query) else self.weights
+
+
+def is_new(query: Query) -> bool:
+    """Whether nothing is known yet that this person liked."""
+    return not len(query.profile.history.liked)
 
 
 def learn_blend(rows: RankingRows, requests: int, rounds: int, chance: np.random.Generator) -> tuple[list[str], Floats]:

@@ -19,6 +19,7 @@ class Trending(Scorer):
     """Counts of events per item that halve every half_life days before the request's own moment.
 
     Unlike popular, which counts at the time of fitting, it follows query.now and only reads events strictly before it.
+    A request long after the last event is answered as of that event: in a quiet time counts do not fade to nothing.
     Where the data has no clock it counts all events alike.
     """
 
@@ -42,7 +43,8 @@ class Trending(Scorer):
         if not self.timeline:
             return np.tile(np.where(self.counts > 0, self.counts, NEVER), (len(queries), 1))
         timeline, everything = Timeline.from_state(self.timeline), np.arange(len(self.counts), dtype=np.int32)
+        latest = np.nextafter(timeline.times[-1], np.inf)
         moments = {query.now for query in queries}
-        rows = {now: timeline.decayed(now, everything)[0] for now in moments}
+        rows = {now: timeline.decayed(min(now, latest), everything)[0] for now in moments}
         found = np.stack([rows[query.now] for query in queries])
         return np.where(found > 0, found, NEVER).astype(np.float32)
