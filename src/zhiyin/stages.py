@@ -219,7 +219,7 @@ class RankingRows:
 
     def only(self, mask: Bools) -> RankingRows:
         """The rows for which the mask is true."""
-        rows = np.flatnonzero(mask)
+        rows = np.flatnonzero(mask).tolist()
         return RankingRows(
             [self.queries[row] for row in rows],
             [self.candidates[row] for row in rows],
