@@ -9,7 +9,7 @@ import pytest
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.event import CODES
 from zhiyin.explanation.evidence import Evidence, source_shares
-from zhiyin.explanation.templates import LONGEST, Templates, joined, shortened
+from zhiyin.explanation.templates import LONGEST, TAILS, Templates, joined, shortened
 from zhiyin.item import Item, Items
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
@@ -146,6 +146,17 @@ def test_reasons_in_words(reason, english, chinese):
 def test_the_verb_says_what_was_done(kind, word):
     reason = Reason("history", ("w0",), source="ease")
     assert f"Because you {word} Chianti" in Templates().sentence(reason, query([0], kinds=kind), ITEMS)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_model_claims_no_count_of_people(language):
+    """What people chose next was counted by one source and only learned from by the other."""
+    asked = query([0], language)
+    said = {name: Templates().sentence(Reason("history", ("w0",), source=name), asked, ITEMS) for name in TAILS}
+    counted = {"en": "people who chose it", "zh": "选过的人"}[language]
+    assert counted in said["transition"]
+    assert counted not in said["next_item"]
+    assert "Chianti" in said["next_item"]
 
 
 def test_a_mixed_history_is_not_called_liked():

@@ -13,8 +13,12 @@ from zhiyin.query import Query
 LONGEST = 60
 """Signs of a title that are shown; titles are not ours and may be anything, and a card has little room."""
 
-NEXT = ("transition", "next_item")
-"""Sources that know what comes soon after what."""
+TAIL = ("people who chose {them} tend to choose this too", "选过的人往往也选这个")
+TAILS = {
+    "transition": ("people who chose {them} often choose this next", "选过的人接着常选这个"),
+    "next_item": ("by a pattern learned from what people choose next", "这是从大家接下来的选择中学到的规律"),
+}
+"""Why cited items speak for another, by the source that said so: English, Chinese. A model counts nothing, so it claims no count."""
 
 VERBS = {
     "liked": ({"like", "favourite", "rating"}, "liked", "喜欢"),
@@ -132,7 +136,7 @@ def _of_history_en(reason: Reason, titles: list[str], verb: tuple[str, str]) -> 
     if reason.kind == "text":
         return f"Described much like {names}"
     start = f"Goes with {names}" if reason.kind == "seeds" else f"Because you {verb[0]} {names}"
-    return f"{start}: people who chose {them} {'often choose this next' if reason.source in NEXT else 'tend to choose this too'}"
+    return f"{start}: {TAILS.get(reason.source, TAIL)[0].format(them=them)}"
 
 
 def _of_history_zh(reason: Reason, titles: list[str], verb: tuple[str, str]) -> str:
@@ -141,7 +145,7 @@ def _of_history_zh(reason: Reason, titles: list[str], verb: tuple[str, str]) -> 
     if reason.kind == "text":
         return f"与{names}的描述相近"
     start = f"与{names}相配" if reason.kind == "seeds" else f"因为你{verb[1]}{names}"
-    return f"{start}：选过的人{'接着常选这个' if reason.source in NEXT else '往往也选这个'}"
+    return f"{start}：{TAILS.get(reason.source, TAIL)[1]}"
 
 
 class Done:
