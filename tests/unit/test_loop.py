@@ -111,6 +111,20 @@ def test_the_learning_rate_cools_by_epoch():
     assert rates == pytest.approx([0.1, 0.05, 0.025])
 
 
+def test_named_parameters_learn_slower_and_rates_rise_first(monkeypatch):
+    rates, model = [], line()
+
+    class Watched(torch.optim.AdamW):
+        def step(self, *given):
+            rates.append([group["lr"] for group in self.param_groups])
+            super().step(*given)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Watched)
+    how = LoopSettings(epochs=2, learning_rate=0.1, slower=(("1.bias", 0.5),), warmup=4)
+    train(model, 32, 16, squared(model), how)
+    assert np.allclose(rates, np.outer([0.025, 0.05, 0.075, 0.1], [1, 0.5]))
+
+
 def test_half_precision_is_for_products_only_and_a_wrong_name_is_refused():
     model, kinds = torch.nn.Linear(2, 1), []
 

@@ -34,7 +34,8 @@ class LoopSettings:
     patience: epochs without a better validation value before stopping. clip: the longest gradient allowed. threads:
     torch threads while training, None to leave them. betas: of AdamW; .98 is the sequence models' usual second value.
     device: a torch device, or "auto", see device_of. precision: of products, see halved. cooling: what the learning rate
-    is multiplied by after each epoch.
+    is multiplied by after each epoch. slower: beginnings of parameters' names, and the share of the learning rate they
+    learn with. warmup: steps over which the learning rate rises from nearly nothing.
     """
 
     epochs: int = 100
@@ -49,6 +50,8 @@ class LoopSettings:
     device: str = "cpu"
     precision: str = "float32"
     cooling: float = 1.0
+    slower: tuple[tuple[str, float], ...] = ()
+    warmup: int = 0
 
 
 @dataclass
@@ -98,7 +101,7 @@ def train(
     torch = require("torch", "torch")
     model.to(device_of(settings.device))
     optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=settings.betas
+        _grouped(model, settings), lr=settings.learning_rate, weight_decay=settings.weight_decay, betas=settings.betas
     )
     same = {k: v for k, v in asdict(settings).items() if k not in FREE}
     named = json.loads(json.dumps({**same, "rows": rows, "batch": batch, **(identity or {})}))
@@ -148,6 +151,15 @@ def batches(rows: int, batch: int, seed: Sequence[int]) -> Iterator[Array]:
         yield order[start : start + batch]
 
 
+def _grouped(model: Module, settings: LoopSettings) -> list[dict[str, Any]]:
+    """A model's parameters by the share of the learning rate they learn with."""
+    shares: dict[float, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        share = next((share for begin, share in settings.slower if name.startswith(begin)), 1.0)
+        shares.setdefault(share, []).append(parameter)
+    return [{"params": parameters, "share": share} for share, parameters in shares.items()]
+
+
 def _epoch(
     model: Module, optimizer: Optimizer, rows: int, batch: int, loss: Step, settings: LoopSettings, epoch: int
 ) -> None:
@@ -156,13 +168,14 @@ def _epoch(
     start = int(np.random.SeedSequence([*chance, rank()] if world() > 1 else chance).generate_state(1)[0])
     generator = torch.Generator().manual_seed(start)
     torch.manual_seed(start)  # dropout draws from the global generator, which the caller gets back untouched
-    for group in optimizer.param_groups:
-        group["lr"] = settings.learning_rate * settings.cooling ** (epoch - 1)
     model.train()
     mine = list(batches(rows, batch, chance))
     if world() > 1:  # whole rounds only, so that no process waits for another's gradient; the last ones start over
         mine = [mine[(first + rank()) % len(mine)] for first in range(0, len(mine), world())]
     for number, chosen in enumerate(mine):
+        risen = min(((epoch - 1) * len(mine) + number + 1) / settings.warmup, 1.0) if settings.warmup else 1.0
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * settings.cooling ** (epoch - 1) * risen * group["share"]
         optimizer.zero_grad(set_to_none=True)
         with halved(settings.device, settings.precision):
             value = loss(chosen, generator)
