@@ -3,7 +3,7 @@
     python benchmarks/quality/joint.py --data FOLDER [--users 3000 --seeds 0 1 2 --core 5]
 
 A fifth of the items loses all of its events. The rest is split leave-one-out; both models are fitted on the same events, with
-the same settings, epochs and seeds. Reported: NDCG@10 of each user's last event among all items, and Recall@20 of the held-out
+the same settings, epochs and seeds: first both without the encoder, then one with it and one, just as long, without. Reported: NDCG@10 of each user's last event among all items, and Recall@20 of the held-out
 items among themselves for everyone who liked one and something else. Prints lines of a table for leaderboard.md.
 """
 
@@ -41,7 +41,10 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--fresh", type=int, default=64)
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--resting", type=int, default=8, help="epochs at most before the encoder joins")
+    parser.add_argument("--epochs", type=int, default=8, help="epochs at most after that")
+    parser.add_argument("--patience", type=int, default=4)
+    parser.add_argument("--encoder-rate", type=float, default=0.1, help="share of the learning rate")
     parser.add_argument("--hide", type=float, default=0.1)
     parser.add_argument("--base", default="minilm")
     asked = parser.parse_args()
@@ -58,8 +61,8 @@ def main() -> None:
         for layers, found in rows.items():
             started = time.process_time()
             part = Joint(
-                base=asked.base, layers=layers, rank=asked.rank, fresh=asked.fresh, epochs=asked.epochs, hide=asked.hide,
-                seed=seed,
+                base=asked.base, layers=layers, rank=asked.rank, fresh=asked.fresh, resting=asked.resting,
+                epochs=asked.epochs, patience=asked.patience, encoder_rate=asked.encoder_rate, hide=asked.hide, seed=seed,
             ).fit(split.fit)  # fmt: skip
             found.append((last_event(part, split.test), among_cold(part, split.fit, cold)))
             both = [one.mean() for one in found[-1]]

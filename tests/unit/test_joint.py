@@ -18,7 +18,10 @@ from zhiyin.learning.next_event import NextEvent  # noqa: E402
 from zhiyin.learning.sequences import Sequences  # noqa: E402
 from zhiyin.learning.text_model import TextModel, read_base  # noqa: E402
 
-SMALL = {"base": "tiny", "width": 16, "length": 8, "epochs": 8, "batch": 32, "max_tokens": 16, "learning_rate": 5e-3}
+SMALL = {
+    "base": "tiny", "width": 16, "length": 8, "resting": 2, "epochs": 8, "batch": 32, "max_tokens": 16, "learning_rate": 5e-3,
+    "encoder_rate": 1.0, "warmup": 2,
+}  # fmt: skip
 COLOURS = ("amber", "birch", "copper", "drift", "ember", "flint")
 
 
@@ -61,9 +64,43 @@ def test_a_frozen_encoder_has_nothing_to_train():
     assert torch.equal(before, model.read)
 
 
+def test_a_resting_encoder_is_left_alone_and_the_rest_learns():
+    model, task = task_of(Joint(**{**SMALL, "rank": 0}), rounds())
+    model.rests, before = True, model.read.clone()
+    task.loss(np.arange(16), torch.Generator().manual_seed(0)).backward()
+    assert all(weight.grad is None for weight in model.text.parameters())
+    assert model.project.weight.grad.abs().max() > 0
+    assert torch.equal(before, model.read)
+
+
+def test_a_frozen_twin_runs_the_same_two_trainings():
+    data = rounds(60)
+    parts = [
+        Joint(**{**SMALL, "layers": layers, "resting": 2, "epochs": 3, "patience": 9}).fit(data) for layers in (0, 1)
+    ]
+    for part in parts:
+        assert [one["epochs"] for one in part.course.values()] == [2, 3]
+    # Until the encoder joins there is nothing between them but how exactly the last layer's numbers are kept.
+    resting = [part.course["resting"]["ndcg@10"] for part in parts]
+    assert resting[0] == pytest.approx(resting[1], abs=0.05)
+
+
+def test_what_made_nothing_better_is_not_kept():
+    data, settings = rounds(60), {**SMALL, "resting": 4, "patience": 9}
+    part = Joint(**{**settings, "epochs": 1, "warmup": 10**9, "layers": 0, "dropout": 0.0, "hide": 0.0}).fit(data)
+    alone = Joint(**{**settings, "resting": 0, "epochs": 4, "warmup": 0, "layers": 0, "dropout": 0.0, "hide": 0.0}).fit(
+        data
+    )
+    assert part.course["fit"]["ndcg@10"][0] <= max(part.course["resting"]["ndcg@10"])
+    assert np.array_equal(part.vectors, alone.vectors)
+
+
 def test_training_moves_the_encoders_weights():
     data = rounds()
-    part, plain = Joint(**{**SMALL, "epochs": 1, "rank": 0}).fit(data), TextModel(read_base("tiny"), 1, head=False)
+    part, plain = (
+        Joint(**{**SMALL, "resting": 0, "epochs": 1, "rank": 0}).fit(data),
+        TextModel(read_base("tiny"), 1, head=False),
+    )
     first = {name: weight.detach().numpy() for name, weight in plain.state_dict().items()}
     assert set(part.text) == set(first)
     assert max(np.abs(part.text[name] - first[name]).max() for name in first) > 1e-3
@@ -94,7 +131,8 @@ def test_it_learns_which_colour_comes_next():
     hits = [COLOURS.index(split.fit.items[int(part.retrieve([split.test.query(row)], 1)[0].items[0])].title.split()[0])
             == split.test.targets[row][0] % 6 for row in range(60)]  # fmt: skip
     assert np.mean(hits) > 0.8  # one in six by chance
-    assert part.course["ndcg@10"][part.course["best"] - 1] == max(part.course["ndcg@10"])
+    fit = part.course["fit"]
+    assert fit["ndcg@10"][fit["best"] - 1] == max(fit["ndcg@10"])
 
 
 def test_a_new_item_is_read_by_the_trained_encoder():

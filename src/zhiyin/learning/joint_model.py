@@ -21,7 +21,8 @@ class JointModel(Transformer):
     would cost minutes, so each step reads some anew, with gradients, and takes the others as they were last read
     (arXiv 2007.00808, 1912.06798): the encoder moves slowly, and `reread` brings all up to date.
 
-    states: the texts as the frozen lower layers read them. mean, axes: what the projection starts from.
+    states: the texts as the frozen lower layers read them. mean, axes: what the projection starts from. rests: whether
+    the text model stays as it is for now.
     """
 
     read: Tensor
@@ -36,6 +37,7 @@ class JointModel(Transformer):
             self.project.weight.copy_(torch.from_numpy(axes.T.copy()))
             self.project.bias.copy_(torch.from_numpy(-mean @ axes))
         self.register_buffer("read", torch.from_numpy(text.vectors(states)), persistent=False)
+        self.rests = False
         self.fresh: Array | None = None
         self.hidden: Tensor | None = None
 
@@ -85,11 +87,13 @@ class JointTask:
         source = self.events.sequences
         met = np.unique(np.concatenate([source.items[source.starts[row] : source.ends[row]] for row in rows]))
         drawn = torch.randperm(len(met), generator=chance).numpy()[: self.fresh]
-        self.model.fresh = np.sort(met[drawn]) if len(self.model.text.upper) else None
+        learns = len(self.model.text.upper) and not self.model.rests
+        self.model.fresh = np.sort(met[drawn]) if learns else None
         self.model.hidden = torch.rand(len(self.model.items), generator=chance) < self.hide
         return self.events.loss(rows, chance)
 
     def validate(self) -> float:
         """See NextEvent, with all texts read anew."""
-        self.model.reread()
+        if not self.model.rests:
+            self.model.reread()
         return self.events.validate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class Joint(Scorer):
     through them into the text model (MoRec, arXiv 2303.13835; lower layers frozen as in ONCE, 2305.06566). An item that came
     after fit is read by the trained layers. With layers = 0 the encoder is frozen and everything else the same: the
     baseline this must beat.
+
+    First the text model rests, then it joins with a small rate of its own; the best epoch of both is kept.
     """
 
     base: str = setting("minilm")
@@ -63,9 +66,16 @@ class Joint(Scorer):
     """Sequences per step."""
     learning_rate: float = setting(1e-3, above=0, tune=(0.0005, 0.001, 0.002))
     """Of AdamW."""
+    encoder_rate: float = setting(0.1, least=0, most=1, tune=(0.03, 0.1, 0.3))
+    """The share of learning_rate with which the text model learns: it knows a language, the rest knows nothing yet."""
+    warmup: int = setting(50, least=0)
+    """Steps over which the rates rise when the text model begins to learn."""
+    resting: int = setting(10, least=0)
+    """Epochs at most in which the text model rests, so that it is not pulled about by a recommender that knows nothing.
+    With layers = 0 the same two trainings are run, so that only the text model differs."""
     epochs: int = setting(20, least=1)
-    """At most."""
-    patience: int = setting(2, least=1)
+    """At most, after those."""
+    patience: int = setting(4, least=1)
     """Epochs without a better NDCG@10 on held-out last events before training stops."""
     validated: int = setting(1000, least=0)
     """Users, a third of all at most, whose last event is kept out of training to stop by; with 0 all epochs are run."""
@@ -103,22 +113,36 @@ class Joint(Scorer):
 
     def _learn(self, dataset: Dataset, sequences: Sequences, asked: Sequences) -> None:
         from zhiyin.learning.joint_model import JointTask
+        from zhiyin.learning.loop import load_weights, weights_of
         from zhiyin.learning.next_event import NextEvent
 
         popularity = np.bincount(dataset.liked.items, minlength=len(dataset.items))
         model = self._model(dataset)
         task = JointTask(model, NextEvent(model, sequences, asked, Negatives.mixed(popularity)), self.fresh, self.hide)
-        loop = LoopSettings(
-            epochs=self.epochs, patience=self.patience, learning_rate=self.learning_rate, seed=self.seed,
-            seconds=self.minutes * 60 or None,
-        )  # fmt: skip
-        seen: list[Progress] = []
         validate = task.validate if len(asked) else None
-        train(model, len(sequences), self.batch, task.loss, loop, validate=validate, progress=seen.append)
+        course: dict[str, Progress] = {}
+        first: dict[str, Array] = {}
+        for name, loop in self._loops().items():
+            model.rests = name == "resting"
+            train(model, len(sequences), self.batch, task.loss, loop, validate=validate,
+                  progress=lambda state, name=name: course.update({name: state}))  # fmt: skip
+            first = first or weights_of(model)
+        if validate and "resting" in course and "fit" in course and course["fit"].best <= course["resting"].best:
+            load_weights(model, first)  # what came after made nothing better
         self._keep(model, popularity > 0)
-        if seen:
-            values = seen[-1].values if validate else []
-            self.course = {"epochs": seen[-1].epoch, "best": seen[-1].best_epoch, "ndcg@10": values}
+        self.course = {
+            name: {"epochs": one.epoch, "best": one.best_epoch, "ndcg@10": one.values if validate else []}
+            for name, one in course.items()
+        }
+
+    def _loops(self) -> dict[str, LoopSettings]:
+        """The two trainings, one after the other."""
+        how = LoopSettings(
+            epochs=self.epochs, patience=self.patience, learning_rate=self.learning_rate, seed=self.seed,
+            seconds=self.minutes * 60 or None, slower=(("text.", self.encoder_rate),),
+        )  # fmt: skip
+        begun = {"resting": replace(how, epochs=self.resting)} if self.resting else {}
+        return {**begun, "fit": replace(how, warmup=self.warmup, seed=self.seed + len(begun))}
 
     def _model(self, dataset: Dataset) -> JointModel:
         import torch
