@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--pairs", type=int, default=6400)
+    parser.add_argument("--batch", type=int, default=128, help="pairs a step")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--temperature", type=float, default=0.2)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -54,7 +55,7 @@ def main() -> None:
         for layers in asked.layers:
             started = time.process_time()
             settings = Contrast(
-                epochs=asked.epochs, pairs=asked.pairs, learning_rate=asked.learning_rate,
+                epochs=asked.epochs, pairs=asked.pairs, batch=asked.batch, learning_rate=asked.learning_rate,
                 temperature=asked.temperature, seed=seed,
             )  # fmt: skip
             done = finetune_encoder(
