@@ -21,7 +21,7 @@ from zhiyin.ingest.demo import ingest_demo
 from zhiyin.llm.guard import fenced
 from zhiyin.llm.local import Local
 from zhiyin.llm.schema import Options, limit, parse, schema_of
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 from zhiyin.stores.memory import MemoryStore
 
 LETTERS = "ABCD"
@@ -92,7 +92,7 @@ def main() -> None:
     ingest_demo("wines", store, lambda text, done=None, total=None: None)
     titles = [item.title for item in store.catalog.all()]
     model = Local(given.model)
-    model.complete([Message("user", "hello")], max_tokens=1)
+    model.complete(Call([Message("user", "hello")], max_tokens=1))
     for constrained, runs in ((True, given.runs), (False, given.free)):
         if not runs:
             continue
@@ -105,13 +105,8 @@ def main() -> None:
             schema = schema_of(cls, options)
             shape = "" if constrained else f" Answer with one JSON object of this schema: {json.dumps(schema)}"
             said = [Message("data", fenced(shown, "wines")), Message("user", task + shape)]
-            reply = model.complete(
-                said,
-                schema=schema if constrained else None,
-                max_tokens=900 if constrained else 300,
-                temperature=given.temperature,
-                seed=run,
-            )
+            most = 900 if constrained else 300
+            reply = model.complete(Call(said, schema if constrained else None, most, given.temperature, seed=run))
             tokens, seconds = tokens + reply.reply_tokens, seconds + reply.seconds
             per_shape.setdefault(cls.__name__, []).append(reply.seconds)
             try:

@@ -27,7 +27,7 @@ from zhiyin.llm.cache import Cached
 from zhiyin.llm.database import Database
 from zhiyin.llm.listwise import permutation
 from zhiyin.llm.local import Local
-from zhiyin.ports import LanguageModel, Reply
+from zhiyin.ports import Call, LanguageModel, Reply
 from zhiyin.ranking.llm import LLM, WEIGHTS, best_weight, blended
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.ease import Ease
@@ -44,9 +44,9 @@ class Watched:
         self.model, self.identity = model, model.identity
         self.as_shown, self.named = list[bool](), list[int]()
 
-    def complete(self, *given, **how) -> Reply:  # type: ignore[no-untyped-def]
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel."""
-        reply = self.model.complete(*given, **how)
+        reply = self.model.complete(call)
         order, named = permutation(reply.text, TOP)
         self.as_shown.append(order == list(range(TOP)))
         self.named.append(named)

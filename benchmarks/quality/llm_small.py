@@ -27,7 +27,7 @@ from zhiyin.llm.guard import fenced
 from zhiyin.llm.listwise import Listing, opinion, permutation
 from zhiyin.llm.local import Local
 from zhiyin.llm.schema import ask
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Message, Reply
 from zhiyin.ranking.llm import line_of
 from zhiyin.stores.memory import MemoryStore
 
@@ -58,7 +58,7 @@ def facts(model: LanguageModel, dataset: Dataset, runs: int) -> None:
             Message("data", fenced(told, "wine")),
             Message("user", f"Which colour is this wine: {', '.join(COLOURS)}?"),
         ]
-        right[colour].append(ask(model, said, Colour, max_tokens=20).colour == colour)
+        right[colour].append(ask(model, Call(said, max_tokens=20), Colour).colour == colour)
     every = [one for values in right.values() for one in values]
     shown = ", ".join(f"{colour} {np.mean(values):.0%}" for colour, values in right.items())
     print(f"facts  right {np.mean(every):.1%} of {len(every)} (by lot 25 %): {shown}")
@@ -71,9 +71,9 @@ class FirstShown:
         self.model, self.firsts = model, list[bool]()
         self.identity = model.identity
 
-    def complete(self, messages, **how) -> Reply:  # type: ignore[no-untyped-def]
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel."""
-        reply = self.model.complete(messages, **how)
+        reply = self.model.complete(call)
         self.firsts.append(permutation(reply.text, 10)[0][0] == 0)
         return reply
 

@@ -24,7 +24,7 @@ from zhiyin.llm.fake import Fake
 from zhiyin.llm.guard import fenced, guarded
 from zhiyin.llm.local import Local
 from zhiyin.llm.schema import ask_reply, limit, parse
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 from zhiyin.stores.memory import MemoryStore
 
 LETTERS = "ABCDEFGHIJ"
@@ -69,7 +69,7 @@ def deterministic(titles: list[str]) -> None:
     print(f"read a reply                 {milliseconds(lambda: parse(reply, Taste)):8.3f} ms")
     with tempfile.TemporaryDirectory() as folder:
         model = Cached(Fake(lambda messages: reply), Database(Path(folder) / "llm.db"))
-        asked = [Message("user", text)]
+        asked = Call([Message("user", text)])
         model.complete(asked)
         print(f"a remembered reply           {milliseconds(lambda: model.complete(asked)):8.3f} ms")
 
@@ -90,7 +90,7 @@ def main() -> None:
     deterministic(titles)
     model = Local(given.model, threads=given.threads)
     started, cpu = time.perf_counter(), time.process_time()
-    model.complete([Message("user", "hello")], max_tokens=1)
+    model.complete(Call([Message("user", "hello")], max_tokens=1))
     print(
         f"load the model               {time.perf_counter() - started:8.2f} s  ({time.process_time() - cpu:.1f} cpu-s)"
     )
@@ -100,7 +100,7 @@ def main() -> None:
         shown = "\n".join(f"{letter}: {titles[n]}" for letter, n in zip(LETTERS, chosen, strict=True))
         said = [Message("data", fenced(shown, "wines")), Message("user", "Say what this person likes, citing letters.")]
         started, cpu = time.perf_counter(), time.process_time()
-        reply = ask_reply(model, said, Taste, {"evidence": list(LETTERS)}, max_tokens=700)
+        reply = ask_reply(model, Call(said, max_tokens=700), Taste, {"evidence": list(LETTERS)})
         rows.append((time.perf_counter() - started, time.process_time() - cpu, reply.prompt_tokens, reply.reply_tokens))
     seconds, cpus, prompt, said_tokens = np.median(rows, 0)
     print(f"a profile                    {seconds:8.1f} s  ({cpus:.1f} cpu-s, {prompt:.0f} + {said_tokens:.0f} tokens)")

@@ -147,6 +147,22 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """What a language model is asked, and how.
+
+    schema: a JSON schema that the reply must satisfy. max_tokens: of the reply. temperature: 0 for the likeliest reply. seed: of
+    what is drawn above it. timeout: seconds until the caller stops waiting, None for the model's own limit.
+    """
+
+    messages: Sequence[Message]
+    schema: Mapping[str, Any] | None = None
+    max_tokens: int = 256
+    temperature: float = 0.0
+    seed: int = 0
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What a language model said, and what it cost. value: the parsed reply where a schema was given."""
 
@@ -166,17 +182,8 @@ class LanguageModel(Protocol):
     def identity(self) -> str:
         """Names the model and its parameters: part of the cache key."""
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
-        """Answer the messages; with a JSON schema the text is JSON that satisfies it. Raises ModelError."""
+    def complete(self, call: Call) -> Reply:
+        """Answer a call; with a JSON schema the text is JSON that satisfies it. Raises ModelError."""
 
 
 @runtime_checkable

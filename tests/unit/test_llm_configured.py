@@ -13,7 +13,7 @@ from zhiyin.llm.huggingface import HuggingFace
 from zhiyin.llm.local import Local
 from zhiyin.llm.openai import OpenAI
 from zhiyin.llm.usage import usage
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 
 ASKED = [Message("user", "I am ann@example.com, what suits me?")]
 FILE = """
@@ -83,17 +83,17 @@ def test_a_model_made_ready_is_guarded_counted_remembered_and_bounded(tmp_path):
         assert models.of("profiles") is None
         chat = models.of("chat")
         with speaking_of("ann"):
-            assert [chat.complete(ASKED, max_tokens=20).cached for _ in range(2)] == [False, True]
+            assert [chat.complete(Call(ASKED, max_tokens=20)).cached for _ in range(2)] == [False, True]
         assert "ann@example.com" not in str(server.asked)
         assert "[email]" in str(server.asked)
-        chat.complete([Message("user", "more")], max_tokens=20)
+        chat.complete(Call([Message("user", "more")], max_tokens=20))
         with pytest.raises(BudgetExceeded):
-            chat.complete([Message("user", "much more")], max_tokens=90)
+            chat.complete(Call([Message("user", "much more")], max_tokens=90))
         restarted = Models(tmp_path, settings, clock=lambda: now[0]).of("chat")
         with pytest.raises(BudgetExceeded, match="64 are left"):
-            restarted.complete([Message("user", "much more")], max_tokens=90)
+            restarted.complete(Call([Message("user", "much more")], max_tokens=90))
         now[0] += DAY
-        restarted.complete([Message("user", "much more")], max_tokens=80)
+        restarted.complete(Call([Message("user", "much more")], max_tokens=80))
     line = usage(models.database)[0]
     assert (line.calls, line.cached, line.failed, line.users, line.money) == (6, 1, 2, 1, 33)
     assert models.forget("ann") == 1
@@ -122,7 +122,7 @@ def test_the_command_line_prints_the_cost_of_a_thousand_users(tmp_path, monkeypa
     model = Metered(Fake(lambda messages: "x" * 400), Database(tmp_path / "llm.db"), "profiles", Price(1, 2))
     for user in range(4):
         with speaking_of(str(user)):
-            model.complete([Message("user", "y" * 400)])
+            model.complete(Call([Message("user", "y" * 400)]))
     shown = run.invoke(app, ["usage", "-w", str(tmp_path)]).output
     assert "200,000 tokens" in shown
     assert "0.30 money" in shown

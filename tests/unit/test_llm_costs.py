@@ -17,7 +17,7 @@ from zhiyin.llm.database import Database
 from zhiyin.llm.fake import Fake
 from zhiyin.llm.recorded import Recorded
 from zhiyin.llm.usage import Metered, Price, spent, usage
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 
 ASKED = [Message("user", "what?")]
 
@@ -32,8 +32,8 @@ def database(tmp_path):
 
 def test_what_was_asked_once_is_not_asked_again_even_by_another_process(database):
     fake = Fake(["a", "b"])
-    first = Cached(fake, database).complete(ASKED)
-    again = Cached(fake, Database(database.path)).complete(ASKED)
+    first = Cached(fake, database).complete(Call(ASKED))
+    again = Cached(fake, Database(database.path)).complete(Call(ASKED))
     assert (first.text, first.cached) == ("a", False)
     assert (again.text, again.cached, again.seconds) == ("a", True, 0)
     assert len(fake.asked) == 1
@@ -46,8 +46,8 @@ def test_what_was_asked_once_is_not_asked_again_even_by_another_process(database
 def test_everything_that_shapes_a_reply_is_in_the_key(database, change):
     fake = Fake(["{}", "{}"])
     model = Cached(fake, database)
-    model.complete(ASKED)
-    model.complete(ASKED, **change)
+    model.complete(Call(ASKED))
+    model.complete(Call(ASKED, **change))
     assert len(fake.asked) == (1 if "timeout" in change else 2)
 
 
@@ -60,14 +60,14 @@ def test_another_model_role_or_border_between_messages_is_another_call(database)
         ("m", [Message("user", "a"), Message("user", "b")]),
     ]:
         fake.name = name
-        assert not Cached(fake, database).complete(said).cached
+        assert not Cached(fake, database).complete(Call(said)).cached
 
 
 def test_a_broken_reply_is_not_kept(database):
     fake = Fake(['{"a": 1', '{"a": 1}'])
     model = Cached(fake, database)
     schema = {"type": "object"}
-    assert [model.complete(ASKED, schema=schema).text for _ in range(3)] == ['{"a": 1', '{"a": 1}', '{"a": 1}']
+    assert [model.complete(Call(ASKED, schema=schema)).text for _ in range(3)] == ['{"a": 1', '{"a": 1}', '{"a": 1}']
 
 
 def test_forgetting_a_user_forgets_the_replies_about_them_and_nobody_elses(database):
@@ -75,7 +75,7 @@ def test_forgetting_a_user_forgets_the_replies_about_them_and_nobody_elses(datab
     model = Metered(Cached(fake, database), database, "profiles")
     for user in ("ann", "bob"):
         with speaking_of(user):
-            model.complete([Message("user", f"about {user}")])
+            model.complete(Call([Message("user", f"about {user}")]))
     assert b"about ann" in database.path.read_bytes()
     assert database.forget("ann") == 1
     assert b"about ann" not in database.path.read_bytes()
@@ -87,7 +87,7 @@ def test_forgetting_a_user_forgets_the_replies_about_them_and_nobody_elses(datab
 def test_threads_of_a_batch_know_whom_they_speak_of(database):
     model = Cached(Fake(lambda messages: "x"), database)
     with speaking_of("ann"):
-        list(complete_many(["1", "2"], lambda text: model.complete([Message("user", text)])))
+        list(complete_many(["1", "2"], lambda text: model.complete(Call([Message("user", text)]))))
     assert database.forget("ann") == 2
 
 
@@ -96,7 +96,7 @@ def test_a_damaged_file_is_moved_aside_and_a_mistake_of_ours_is_named(tmp_path):
     path.write_bytes(b"not a database" * 500)
     with pytest.warns(UserWarning, match="begun anew"):
         database = Database(path)
-    assert Cached(Fake(["x"]), database).complete(ASKED).text == "x"
+    assert Cached(Fake(["x"]), database).complete(Call(ASKED)).text == "x"
     assert path.with_name("llm.db.damaged").is_file()
     with pytest.raises(ModelError, match="no such table"):
         database.read("SELECT * FROM no_table")
@@ -116,9 +116,9 @@ def test_usage_adds_up_by_use_and_model_and_counts_a_remembered_reply_as_free(da
 
     for user in ("ann", "bob"):
         with speaking_of(user):
-            model("profiles").complete([Message("user", "12345678" + user)])
-    model("profiles").complete([Message("user", "12345678ann")])
-    model("chat").complete([Message("user", "x" * 40)])
+            model("profiles").complete(Call([Message("user", "12345678" + user)]))
+    model("profiles").complete(Call([Message("user", "12345678ann")]))
+    model("chat").complete(Call([Message("user", "x" * 40)]))
     chat, profiles = usage(database)
     assert (chat.use, chat.calls, chat.prompt_tokens, chat.reply_tokens, chat.money) == ("chat", 1, 10, 4, 18)
     assert (profiles.calls, profiles.cached, profiles.prompt_tokens, profiles.money) == (3, 1, 4, 4 + 16)
@@ -132,7 +132,7 @@ def test_usage_adds_up_by_use_and_model_and_counts_a_remembered_reply_as_free(da
 
 def test_a_failed_call_is_counted_too(database):
     with pytest.raises(ModelError):
-        Metered(Fake([ModelError("down")]), database, "chat").complete(ASKED)
+        Metered(Fake([ModelError("down")]), database, "chat").complete(Call(ASKED))
     assert (usage(database)[0].calls, usage(database)[0].failed) == (1, 1)
 
 
@@ -148,7 +148,7 @@ def test_the_tokens_of_a_budget_are_never_exceeded_even_by_many_at_once():
 
     budget = Budget(tokens=1000)
     model = Budgeted(Fake(reply), budget)
-    outcomes = list(complete_many(range(asked), lambda n: model.complete(ASKED, max_tokens=50), workers=8))
+    outcomes = list(complete_many(range(asked), lambda n: model.complete(Call(ASKED, max_tokens=50)), workers=8))
     used = sum(one.prompt_tokens + one.reply_tokens for _, one in outcomes if not isinstance(one, ModelError))
     assert 800 < used <= 1000
     assert budget.tokens == pytest.approx(1000 - used)
@@ -164,7 +164,7 @@ def test_a_call_that_might_not_be_paid_for_is_not_made(limits, why):
     fake = Fake(["x"])
     budget = Budget(**limits)
     with pytest.raises(BudgetExceeded, match=why):
-        Budgeted(fake, budget, price=Price(1e6, 1e6)).complete(ASKED)
+        Budgeted(fake, budget, price=Price(1e6, 1e6)).complete(Call(ASKED))
     assert not fake.asked
     assert budget == Budget(**limits) or budget.tokens == limits.get("tokens"), "nothing was taken"
 
@@ -172,7 +172,7 @@ def test_a_call_that_might_not_be_paid_for_is_not_made(limits, why):
 def test_seconds_go_down_as_time_passes_and_what_failed_costs_no_tokens():
     budget = Budget(tokens=1000, seconds=5)
     with pytest.raises(ModelError):
-        Budgeted(Fake([ModelError("down")]), budget).complete(ASKED)
+        Budgeted(Fake([ModelError("down")]), budget).complete(Call(ASKED))
     assert budget.tokens == 1000
     assert budget.seconds < 5
 
@@ -194,14 +194,14 @@ def test_the_breaker_opens_tries_once_and_closes():
     def tried():
         before = len(fake.asked)
         with pytest.raises(ModelError):
-            model.complete(ASKED)
+            model.complete(Call(ASKED))
         return len(fake.asked) > before
 
     assert [tried() for _ in range(5)] == [True, True, True, False, False]
     now[0] = 11
     assert [tried(), tried()] == [True, False], "one trial, then rest again"
     now[0], down[0] = 22, False
-    assert model.complete(ASKED).text == "up"
+    assert model.complete(Call(ASKED)).text == "up"
     down[0] = True
     assert [tried() for _ in range(4)] == [True, True, True, False], "after a success the count begins anew"
 
@@ -220,7 +220,7 @@ def test_replies_that_cannot_be_read_do_not_open_the_breaker():
     model = Budgeted(Fake(lambda messages: InvalidReply("no")), breaker=Breaker(1, clock=lambda: 0.0))
     for _ in range(3):
         with pytest.raises(InvalidReply):
-            model.complete(ASKED)
+            model.complete(Call(ASKED))
 
 
 # -- recorded ------------------------------------------------------------------------------------------------------------
@@ -229,14 +229,14 @@ def test_replies_that_cannot_be_read_do_not_open_the_breaker():
 def test_replies_are_recorded_once_and_replayed_without_a_model(tmp_path):
     path = tmp_path / "replies.jsonl"
     recording = Recorded(path, "real-1", Fake(["红酒"]))
-    assert recording.complete(ASKED).text == recording.complete(ASKED).text == "红酒"
+    assert recording.complete(Call(ASKED)).text == recording.complete(Call(ASKED)).text == "红酒"
     replayed = Recorded(path, "real-1")
-    assert replayed.complete(ASKED).text == "红酒"
+    assert replayed.complete(Call(ASKED)).text == "红酒"
     assert "红酒" in path.read_text("utf-8"), "a person can read it"
     with pytest.raises(ModelError, match="no reply is recorded for 'other'"):
-        replayed.complete([Message("user", "other")])
+        replayed.complete(Call([Message("user", "other")]))
     with pytest.raises(ModelError, match="no reply is recorded"):
-        Recorded(path, "another-model").complete(ASKED)
+        Recorded(path, "another-model").complete(Call(ASKED))
     path.write_text('{"key": 1}\n')
     with pytest.raises(ModelError, match="line 1: not a recorded reply"):
         Recorded(path, "real-1")
@@ -294,7 +294,9 @@ def test_a_language_that_is_not_ours_gets_english():
 def test_threads_share_a_database(database):
     model = Cached(Fake(lambda messages: messages[-1].content), database)
     threads = [
-        threading.Thread(target=lambda n=n: [model.complete([Message("user", f"{n % 3}-{k}")]) for k in range(10)])
+        threading.Thread(
+            target=lambda n=n: [model.complete(Call([Message("user", f"{n % 3}-{k}")])) for k in range(10)]
+        )
         for n in range(6)
     ]
     for one in threads:

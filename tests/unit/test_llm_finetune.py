@@ -9,7 +9,7 @@ from tiny_chat import tiny_chat
 from zhiyin.data.dataset import Dataset, build
 from zhiyin.errors import DataError
 from zhiyin.item import Item, Items
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 
 pytest.importorskip("peft")
 
@@ -55,7 +55,7 @@ def test_the_adapter_is_safe_small_and_changes_what_is_said(tuned):
     assert json.loads((adapter / "report.json").read_text())["after"]["loss"] == report.after.loss
     told = [Message("user", "Liked so far, oldest first:\nccc\nWhich title comes next?")]
     plain, changed = HuggingFace(model), HuggingFace(model, str(adapter))
-    assert plain.complete(told, max_tokens=4).text != changed.complete(told, max_tokens=4).text
+    assert plain.complete(Call(told, max_tokens=4)).text != changed.complete(Call(told, max_tokens=4)).text
     assert plain.identity != changed.identity
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from zhiyin.llm.fake import Fake
 from zhiyin.llm.guard import PLACEHOLDERS, Guarded, as_data, clean, fenced, guarded, scrubbed
 from zhiyin.llm.messages import as_chat
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 
 NASTY = st.text(
     st.one_of(
@@ -137,11 +137,13 @@ def test_a_text_cannot_write_the_mark_of_another():
 def test_a_guarded_model_never_hears_what_is_forbidden():
     fake = Fake(["ok"])
     Guarded(fake).complete(
-        [
-            Message("system", "Be brief."),
-            Message("user", "I am bob@example.com\u202e <|im_end|>"),
-            Message("data", "before " + fenced("call 13812345678", "note") + "\nbob@example.com"),
-        ]
+        Call(
+            [
+                Message("system", "Be brief."),
+                Message("user", "I am bob@example.com\u202e <|im_end|>"),
+                Message("data", "before " + fenced("call 13812345678", "note") + "\nbob@example.com"),
+            ]
+        )
     )
     assert not re.search(r"bob|138|im_end|\u202e", fake.heard)
     assert "[phone]" in fake.heard

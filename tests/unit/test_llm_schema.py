@@ -12,7 +12,7 @@ from zhiyin.errors import InvalidReply, ModelError
 from zhiyin.llm.fake import Fake, echo
 from zhiyin.llm.guard import Guarded
 from zhiyin.llm.schema import ask, ask_reply, for_grammar, limit, parse, schema_of
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ def test_hidden_characters_do_not_come_back_in_a_reply():
 
 def test_a_good_reply_is_asked_for_once():
     fake = Fake([GOOD])
-    assert ask(fake, ASKED, Answer).age == 3
+    assert ask(fake, Call(ASKED), Answer).age == 3
     assert len(fake.asked) == 1
     assert fake.schemas[0] == schema_of(Answer)
 
 
 def test_a_bad_reply_is_sent_back_once_with_what_is_wrong():
     fake = Fake([{**GOOD, "age": "old"}, GOOD])
-    reply = ask_reply(Guarded(fake), ASKED, Answer)
+    reply = ask_reply(Guarded(fake), Call(ASKED), Answer)
     assert reply.value.age == 3
     first, second = fake.asked
     assert second[: len(first)] == first
@@ -157,18 +157,18 @@ def test_a_bad_reply_is_sent_back_once_with_what_is_wrong():
 def test_two_bad_replies_are_the_named_error_and_no_third_is_asked_for():
     fake = Fake(["no", "never", GOOD])
     with pytest.raises(InvalidReply, match="fake: its reply was unusable even after a repair"):
-        ask(fake, ASKED, Answer)
+        ask(fake, Call(ASKED), Answer)
     assert len(fake.asked) == 2
 
 
 def test_a_model_that_fails_is_not_repaired():
     fake = Fake([ModelError("down"), GOOD])
     with pytest.raises(ModelError, match="down"):
-        ask(fake, ASKED, Answer)
+        ask(fake, Call(ASKED), Answer)
     assert len(fake.asked) == 1
 
 
 def test_a_fake_says_when_it_has_no_more_replies_and_can_echo():
     with pytest.raises(ModelError, match="asked 1 times, but there are 0 replies"):
-        Fake().complete(ASKED)
-    assert Fake(echo).complete(ASKED).text == "what?"
+        Fake().complete(Call(ASKED))
+    assert Fake(echo).complete(Call(ASKED)).text == "what?"

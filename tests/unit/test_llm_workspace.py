@@ -11,7 +11,7 @@ from zhiyin.item import Item
 from zhiyin.llm.cache import speaking_of
 from zhiyin.llm.guard import PLACEHOLDERS
 from zhiyin.llm.usage import usage
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 from zhiyin.serving.engine import open_engine
 from zhiyin.serving.forgetting import forget_with
 from zhiyin.workspace import Workspace
@@ -107,7 +107,7 @@ def test_deleting_a_user_forgets_what_a_model_said_of_them(tmp_path, monkeypatch
         forget_with(engine)  # as the server does
         model = opened.models.of("profiles")
         with speaking_of("user-0"):
-            model.complete([Message("user", "what does this person like?")])
+            model.complete(Call([Message("user", "what does this person like?")]))
         engine.delete_user("user-0")
     assert opened.models.database.read("SELECT COUNT(*) FROM replies") == [(0,)]
     assert b"merlot" not in (tmp_path / "llm.db").read_bytes()

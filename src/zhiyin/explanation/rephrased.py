@@ -18,7 +18,7 @@ from zhiyin.llm.guard import fenced
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask, limit
 from zhiyin.part import part, setting
-from zhiyin.ports import LanguageModel
+from zhiyin.ports import Call, LanguageModel
 from zhiyin.query import Query
 
 LOG = logging.getLogger("zhiyin.explanation")
@@ -120,7 +120,8 @@ class Rephrased:
             if model is not None:
                 messages = prompt("rephrase", language).messages(reason=fenced(sentence, "reason"))
                 with speaking_of(user_id):
-                    text = ask(model, messages, Rephrasing, max_tokens=200, timeout=self.timeout).sentence
+                    call = Call(messages, max_tokens=200, timeout=self.timeout)
+                    text = ask(model, call, Rephrasing).sentence
                 verdict = faithful(text, reason, sentence, items)
                 found = text.strip().rstrip(".。") if verdict.faithful else ""
                 if not verdict.faithful:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from zhiyin.errors import BudgetExceeded, InvalidReply, ModelError
 from zhiyin.llm.usage import Price
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Message, Reply
 
 DAY = 86_400.0
 
@@ -124,27 +123,16 @@ class Budgeted:
         """See LanguageModel."""
         return self.model.identity
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel. Raises BudgetExceeded before a call that might not be paid for, ModelError while resting."""
         self.breaker.check()
-        prompt = most_tokens(messages)
-        taken = prompt + max_tokens, self.price.of(prompt, max_tokens)
+        prompt = most_tokens(call.messages)
+        taken = prompt + call.max_tokens, self.price.of(prompt, call.max_tokens)
         self.budget.take(*taken)
         started = time.perf_counter()
         used = 0, 0.0
         try:
-            reply = self.model.complete(
-                messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, timeout=timeout
-            )
+            reply = self.model.complete(call)
             tokens = reply.prompt_tokens + reply.reply_tokens
             used = tokens, self.price.of(reply.prompt_tokens, reply.reply_tokens)
         except ModelError as error:

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 from zhiyin.llm.database import Database, about
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Reply
 
 
-def call_key(
-    identity: str,
-    messages: Sequence[Message],
-    schema: Mapping[str, Any] | None,
-    max_tokens: int,
-    temperature: float,
-    seed: int,
-) -> str:
+def call_key(identity: str, call: Call) -> str:
     """A hash of everything that shapes a reply: model, messages (and so the prompt's text), schema and parameters."""
-    said = [[one.role, one.content] for one in messages]
-    call = [identity, said, schema, max_tokens, temperature, seed]
-    return blake2b(json.dumps(call, sort_keys=True).encode(), digest_size=20).hexdigest()
+    said = [[one.role, one.content] for one in call.messages]
+    shaping = [identity, said, call.schema, call.max_tokens, call.temperature, call.seed]
+    return blake2b(json.dumps(shaping, sort_keys=True).encode(), digest_size=20).hexdigest()
 
 
 @contextmanager
@@ -53,25 +45,14 @@ class Cached:
         """See LanguageModel."""
         return self.model.identity
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel. A remembered reply costs nothing: its tokens, seconds and money were paid before."""
-        key = call_key(self.identity, messages, schema, max_tokens, temperature, seed)
+        key = call_key(self.identity, call)
         known = self.database.read("SELECT reply FROM replies WHERE key = ?", (key,))
         if known and (reply := _reply(known[0][0])):
             return reply
-        reply = self.model.complete(
-            messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, timeout=timeout
-        )
-        if schema is None or _is_object(reply.text):
+        reply = self.model.complete(call)
+        if call.schema is None or _is_object(reply.text):
             who = self.database.pseudonym(about.get())
             kept = json.dumps([reply.text, reply.model, reply.prompt_tokens, reply.reply_tokens])
             self.database.write("INSERT OR REPLACE INTO replies VALUES (?, ?, ?)", [(key, kept, who)])

@@ -9,7 +9,7 @@ from zhiyin.errors import ModelError
 from zhiyin.llm.configured import LlmSettings, bare_model
 from zhiyin.llm.guard import Guarded
 from zhiyin.llm.schema import ask_reply
-from zhiyin.ports import Message
+from zhiyin.ports import Call, Message
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ def asked(settings: LlmSettings) -> str:
         return "no model"
     question = [Message("user", 'What colour is Merlot wine? Answer as {"colour": "red"} or {"colour": "white"}.')]
     try:
-        reply = ask_reply(Guarded(model), question, Colour, max_tokens=40)
+        reply = ask_reply(Guarded(model), Call(question, max_tokens=40), Colour)
     except ModelError as error:
         return f"failed: {error}"
     return f"answered {reply.text!r} in {reply.seconds:.1f} s ({reply.prompt_tokens} + {reply.reply_tokens} tokens)"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from zhiyin.errors import ModelError
-from zhiyin.ports import Message, Reply
+from zhiyin.ports import Call, Message, Reply
 
 Answering = Callable[[Sequence[Message]], Any]
 
@@ -31,24 +31,15 @@ class Fake:
         """See LanguageModel."""
         return self.name
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel. Tokens are counted as a quarter of the characters."""
-        self.asked.append(tuple(messages))
-        self.schemas.append(schema)
-        said = self._said(messages)
+        self.asked.append(tuple(call.messages))
+        self.schemas.append(call.schema)
+        said = self._said(call.messages)
         if isinstance(said, Exception):
             raise said
         text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-        prompt = sum(len(one.content) for one in messages)
+        prompt = sum(len(one.content) for one in call.messages)
         return Reply(text, self.name, prompt // 4, len(text) // 4)
 
     def _said(self, messages: Sequence[Message]) -> Any:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Any
 
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Message, Reply
 
 MOST = 2_000
 """Characters of one piece of data, unless told."""
@@ -232,18 +231,6 @@ class Guarded:
         """See LanguageModel."""
         return self.model.identity
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel."""
-        safe = [guarded(one, self.most) for one in messages]
-        return self.model.complete(
-            safe, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, timeout=timeout
-        )
+        return self.model.complete(replace(call, messages=[guarded(one, self.most) for one in call.messages]))

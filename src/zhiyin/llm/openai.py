@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from zhiyin.errors import ModelError, SettingError, require
 from zhiyin.llm.messages import as_chat
-from zhiyin.ports import Message, Reply
+from zhiyin.ports import Call, Reply
 
 STRUCTURED = ("json_schema", "json_object", "prompt")
 """How a schema is asked for, strictest first: enforced by the endpoint, JSON of any shape, or only by words."""
@@ -57,25 +57,16 @@ class OpenAI:
         """See LanguageModel."""
         return f"{self.url or 'openai'}:{self.model}"
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
-        """See LanguageModel. timeout: of each attempt, instead of the model's own."""
-        chat = as_chat(messages)
-        call = {"model": self.model, "max_tokens": max_tokens, "temperature": temperature, "seed": seed}
+    def complete(self, call: Call) -> Reply:
+        """See LanguageModel. The call's timeout is of each attempt, instead of the model's own."""
+        chat = as_chat(call.messages)
+        plain = {"model": self.model, "max_tokens": call.max_tokens, "temperature": call.temperature, "seed": call.seed}
         started = time.perf_counter()
-        way, without = (self.structured if schema is not None else ""), self._without
+        way, without = (self.structured if call.schema is not None else ""), self._without
         with self._turns:
             while True:
                 try:
-                    answer = self._asked({**_renamed(call, without), **_shaped(chat, schema, way)}, timeout)
+                    answer = self._asked({**_renamed(plain, without), **_shaped(chat, call.schema, way)}, call.timeout)
                     break
                 except _Refused as refusal:
                     way, without = self._next_way(refusal, way, without)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zhiyin.errors import ModelError
 from zhiyin.llm.cache import call_key
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Reply
 
 
 @dataclass
@@ -40,31 +39,20 @@ class Recorded:
         """See LanguageModel. The recorded model's, so that its calls are found again without it."""
         return self.name
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel."""
-        key = call_key(self.name, messages, schema, max_tokens, temperature, seed)
+        key = call_key(self.name, call)
         if key in self._known:
             return self._known[key]
         if self.model is None:
-            start = messages[-1].content[:60] if messages else ""
+            start = call.messages[-1].content[:60] if call.messages else ""
             raise ModelError(f"{self.path}: no reply is recorded for {start!r}; run once with a model to record it")
-        reply = self.model.complete(
-            messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, timeout=timeout
-        )
+        reply = self.model.complete(call)
         self._known[key] = reply
         row: dict[str, Any] = {
             "key": key,
             "model": reply.model,
-            "messages": [[one.role, one.content] for one in messages],
+            "messages": [[one.role, one.content] for one in call.messages],
         }
         row |= {"text": reply.text, "prompt_tokens": reply.prompt_tokens, "reply_tokens": reply.reply_tokens}
         with self.path.open("a", encoding="utf-8") as file:

@@ -5,7 +5,7 @@
         mood: Literal["calm", "lively"]
         tags: tuple[str, ...] = limit(most=5, letters=30)
 
-    ask(model, messages, Tags)
+    ask(model, Call(messages), Tags)
 
 Every text and list is bounded, in the schema and when a reply is read: a model that cannot stop is stopped.
 """
@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 
 from zhiyin.errors import InvalidReply
 from zhiyin.llm.guard import clean
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Message, Reply
 
 T = TypeVar("T")
 
@@ -276,46 +276,23 @@ REPAIR = (
 )
 
 
-def ask(
-    model: LanguageModel,
-    messages: Sequence[Message],
-    cls: type[T],
-    *,
-    options: Options | None = None,
-    max_tokens: int = 512,
-    temperature: float = 0.0,
-    seed: int = 0,
-    timeout: float | None = None,
-) -> T:
-    """Ask a model for a dataclass. An unusable reply is sent back once with what is wrong; then InvalidReply is raised."""
-    return cast(T, ask_reply(model, messages, cls, options, max_tokens, temperature, seed, timeout).value)
+def ask(model: LanguageModel, call: Call, cls: type[T], options: Options | None = None) -> T:
+    """Ask a model for a dataclass, whose schema the call gets. An unusable reply is sent back once with what is wrong; then
+    InvalidReply is raised."""
+    return cast(T, ask_reply(model, call, cls, options).value)
 
 
-def ask_reply(
-    model: LanguageModel,
-    messages: Sequence[Message],
-    cls: type,
-    options: Options | None = None,
-    max_tokens: int = 512,
-    temperature: float = 0.0,
-    seed: int = 0,
-    timeout: float | None = None,
-) -> Reply:
+def ask_reply(model: LanguageModel, call: Call, cls: type, options: Options | None = None) -> Reply:
     """As ask, with what the answer cost; the instance is the reply's value and a repair's tokens are counted in."""
     schema = schema_of(cls, options)
-
-    def once(said: Sequence[Message]) -> Reply:
-        return model.complete(
-            said, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, timeout=timeout
-        )
-
-    first = once(messages)
+    call = dataclasses.replace(call, schema=schema)
+    first = model.complete(call)
     try:
         return dataclasses.replace(first, value=parse(first.text, cls, options))
     except InvalidReply as error:
         why = REPAIR.format(why=clean(str(error), 300), schema=json.dumps(schema, ensure_ascii=False))
         said = Message("assistant", clean(first.text, 2_000) or "…")
-    second = once([*messages, said, Message("user", why)])
+    second = model.complete(dataclasses.replace(call, messages=[*call.messages, said, Message("user", why)]))
     try:
         value: Any = parse(second.text, cls, options)
     except InvalidReply as error:

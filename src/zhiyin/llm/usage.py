@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from zhiyin.errors import ModelError
 from zhiyin.llm.database import Database, about
-from zhiyin.ports import LanguageModel, Message, Reply
+from zhiyin.ports import Call, LanguageModel, Reply
 
 
 @dataclass(frozen=True)
@@ -42,22 +41,11 @@ class Metered:
         """See LanguageModel."""
         return self.model.identity
 
-    def complete(
-        self,
-        messages: Sequence[Message],
-        *,
-        schema: Mapping[str, Any] | None = None,
-        max_tokens: int = 256,
-        temperature: float = 0.0,
-        seed: int = 0,
-        timeout: float | None = None,
-    ) -> Reply:
+    def complete(self, call: Call) -> Reply:
         """See LanguageModel."""
         started = time.perf_counter()
         try:
-            reply = self.model.complete(
-                messages, schema=schema, max_tokens=max_tokens, temperature=temperature, seed=seed, timeout=timeout
-            )
+            reply = self.model.complete(call)
         except ModelError:
             self._note(Reply("", self.identity), time.perf_counter() - started, failed=True)
             raise

@@ -16,7 +16,7 @@ from zhiyin.item import Item, Items
 from zhiyin.llm.guard import fenced
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask, limit
-from zhiyin.ports import LanguageModel
+from zhiyin.ports import Call, LanguageModel
 from zhiyin.understanding.lexicon import Lexicon, fold
 from zhiyin.understanding.saying import Voice
 from zhiyin.understanding.titles import Titles
@@ -104,7 +104,7 @@ def enriched(
             ]
         )
         messages = prompt("enrich", language).messages(item=fenced(told, "item"))
-        said = ask(model, messages, Description, max_tokens=500, timeout=timeout)
+        said = ask(model, Call(messages, max_tokens=500, timeout=timeout), Description)
     except ModelError:
         return plain
     return checked(said, plain, item, items)

@@ -17,7 +17,7 @@ from zhiyin.llm.guard import fenced
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask as ask_model
 from zhiyin.llm.schema import limit
-from zhiyin.ports import LanguageModel
+from zhiyin.ports import Call, LanguageModel
 from zhiyin.understanding.conversation import Ask
 from zhiyin.understanding.dialogue import Reader, speaks_chinese
 from zhiyin.understanding.lexicon import Lexicon, Topic
@@ -82,7 +82,7 @@ def _plan(model: LanguageModel, message: str, items: Items, ask: Ask, timeout: f
         message=fenced(message, "message"),
     )
     options = {"attribute": list(by_attribute) or ["-"]}
-    return ask_model(model, messages, Plan, options=options, max_tokens=400, timeout=timeout)
+    return ask_model(model, Call(messages, max_tokens=400, timeout=timeout), Plan, options)
 
 
 def joined(rules: Reading, plan: Plan, items: Items) -> Reading:

@@ -16,7 +16,7 @@ from zhiyin.llm.cache import speaking_of
 from zhiyin.llm.guard import fenced
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask, limit
-from zhiyin.ports import LanguageModel, ProfileStore, StoredProfile
+from zhiyin.ports import Call, LanguageModel, ProfileStore, StoredProfile
 from zhiyin.profile import Interest, Profile
 from zhiyin.understanding.enrich import CLAIMS
 from zhiyin.understanding.extract import SAID, drift, latent_interests
@@ -81,7 +81,7 @@ def portrayed(
         profile=fenced(_told(profile), "profile"), choices=fenced("\n".join(offered) or "-", "choices")
     )
     with speaking_of(profile.user_id):
-        said = ask(model, messages, Portrait, options={"topic": list(offered) or ["-"]}, max_tokens=600)
+        said = ask(model, Call(messages, max_tokens=600), Portrait, {"topic": list(offered) or ["-"]})
     chosen = [replace(offered[one.topic], reason=one.reason) for one in said.latent if one.topic in offered]
     latent = tuple({one.topic: one for one in chosen}.values())
     return replace(stored, summary=true_summary(said.summary, profile, latent, items), interests=latent, updated=now)
