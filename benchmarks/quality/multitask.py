@@ -1,21 +1,25 @@
 """Several tasks against one, on the same candidates: what heads and understanding cost or give, and what weights change.
 
-    python benchmarks/quality/multitask.py --data FOLDER [--users 2000 --requests 3000 --seeds 0]
+    python benchmarks/quality/multitask.py --data wines [--users 2000 --requests 3000 --seeds 0]
 
-Retrievers are fitted once before the holdout to learn ranking from and once before the test; every ranker sees the same
-candidates. NDCG@10 of the order (time split where there is a clock, else leave-one-out); per head the AUC over candidates and
-its mean chance beside how often the action happened; liked items among the first ten by each weighing, with no fit between.
-Prints lines of a table for leaderboard.md.
+--data: a folder with events.* and items.*, or the name of a built-in set. Retrievers are fitted once before the holdout to learn ranking from and once before the test; every ranker sees the same
+candidates. NDCG@10 of the order (time split where there is a clock, else leave-one-out); per head the AUC over candidates,
+its mean chance beside how often the action happened, and how far the two lie apart on average over ten bins of equally many
+candidates, sorted by chance; liked items among the first ten by each weighing, with no fit between. "shuffled" is the placebo:
+every item has another item's attributes, so that there is a semantic task with nothing to understand. Prints lines of a
+table for leaderboard.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rankers import folder_of
 
 from zhiyin.arrays import Array, Doubles, Floats
 from zhiyin.candidates import Candidates
@@ -26,6 +30,7 @@ from zhiyin.encoders.cache import encode_items
 from zhiyin.encoders.minilm import MiniLM
 from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.ranking_metrics import Targets, per_user
+from zhiyin.item import Items
 from zhiyin.query import Query
 from zhiyin.ranking.blend import Blend
 from zhiyin.ranking.boosted import Boosted
@@ -48,13 +53,14 @@ RANKERS: dict[str, tuple[type, dict[str, Any]]] = {
     "ple": (MultiTask, {"kind": "ple"}),
     "mmoe, no semantic task": (MultiTask, {"semantic": 0.0}),
     "mmoe, uncertainty": (MultiTask, {"balance": "uncertainty"}),
+    "mmoe, shuffled": (MultiTask, {}),
 }
 
 
 def main() -> None:
     """Candidates once, then every ranker."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True, help="a folder with events.* and items.*")
+    parser.add_argument("--data", required=True, help="a folder with events.* and items.*, or a built-in set")
     parser.add_argument("--users", type=int, default=2000, help="people asked, at random")
     parser.add_argument("--requests", type=int, default=3000, help="requests to learn from at most")
     parser.add_argument("--core", type=int, default=0)
@@ -62,7 +68,8 @@ def main() -> None:
     parser.add_argument("--ranker", nargs="+", default=list(RANKERS), choices=list(RANKERS))
     parser.add_argument("--cache", type=Path, default=Path(__file__).parent / "per_user" / "vectors.db")
     asked = parser.parse_args()
-    dataset = read_folder(asked.data)
+    folder = folder_of(asked.data)
+    dataset = read_folder(folder)
     dataset = core(dataset, asked.core) if asked.core else dataset
     encode_items(dataset.items, "text", MiniLM(), asked.cache)
     split = time_split(dataset) if dataset.has_clock else leave_one_out(dataset)
@@ -74,22 +81,29 @@ def main() -> None:
     rows, valid = ranking_rows(recommender, cases, dataset=split.test_fit)
     for retriever in recommender.retrievers.values():
         retriever.fit(split.test_fit)
+    recommender.take_catalogue(split.test_fit)
     test = split.test.sample(asked.users, 0)
     queries = [test.query(row) for row in range(len(test))]
     shown = recommender.candidates(queries)
-    print(
-        f"{asked.data.name}, {split.name}: {len(rows):,} requests to learn from, {len(test):,} people asked", flush=True
-    )
+    print(f"{folder.name}, {split.name}: {len(rows):,} requests to learn from, {len(test):,} people asked", flush=True)
     bench = Bench(dataset, queries, shown, Targets.of(test.targets))
     for name in asked.ranker:
         kind, settings = RANKERS[name]
         for seed in asked.seeds if kind is MultiTask else [0]:
             started = time.process_time()
             ranker = kind(**settings, seed=seed) if kind is not Blend else kind(**settings)
-            ranker.fit(past, rows, valid)
+            shown_items = shuffled(dataset.items, seed) if name.endswith("shuffled") else dataset.items
+            ranker.fit(replace(past, items=shown_items), rows, valid)
             if hasattr(ranker, "refresh"):
-                ranker.refresh(split.test_fit)
-            bench.show(asked.data.name, name, seed, ranker, time.process_time() - started)
+                ranker.refresh(replace(split.test_fit, items=shown_items))
+            bench.show(folder.name, name, seed, ranker, shown_items, time.process_time() - started)
+
+
+def shuffled(items: Items, seed: int) -> Items:
+    """The placebo: the same items, ids and vectors, each with the attributes of another one drawn at random."""
+    others = np.random.default_rng(seed).permutation(len(items))
+    rows = [replace(row, attributes=items[other].attributes) for row, other in zip(items.rows, others, strict=True)]
+    return Items(rows, items.vectors)
 
 
 class Bench:
@@ -101,9 +115,9 @@ class Bench:
         self.done = [action_labels(one, some.items, dataset.weights) for one, some in zip(after, shown, strict=True)]
         self.best: Doubles | None = None
 
-    def show(self, data: str, name: str, seed: int, ranker: Any, seconds: float) -> None:
+    def show(self, data: str, name: str, seed: int, ranker: Any, items: Items, seconds: float) -> None:
         """One line for the order, one per head, and what its weights do."""
-        found = ranker.predict(self.queries, self.shown, self.dataset.items)
+        found = ranker.predict(self.queries, self.shown, items)
         gains = self.ndcg([one[:, 0] for one in found])
         self.best = gains if name == "boosted" or self.best is None else self.best
         gap = Resamples(np.stack([gains, self.best], 1)).difference(0, 1)
@@ -116,7 +130,8 @@ class Bench:
             labels = np.concatenate([one[:, ACTIONS.index(action)] for one in self.done])
             chances = np.concatenate([one[:, column] for one in found])
             print(
-                f"    {action}: AUC {auc(chances, labels > 0):.4f}, mean chance {chances.mean():.4f}, happened {labels.mean():.4f}"
+                f"    {action}: AUC {auc(chances, labels > 0):.4f}, mean chance {chances.mean():.4f}, "
+                f"happened {labels.mean():.4f}, apart {apart(chances, labels):.4f}"
             )
         if "like" in ranker.actions:
             for weights in ({}, {"click": 1.0}, {"like": 1.0}, {"relevance": 1.0, "like": 5.0}):
@@ -157,6 +172,12 @@ def auc(scores: Array, right: Array) -> float:
     count = float(right.sum())
     rest = float(len(right) - count)
     return float((places[right].sum() - count * (count + 1) / 2) / max(count * rest, 1))
+
+
+def apart(chances: Array, labels: Array, bins: int = 10) -> float:
+    """How far a chance and what happened lie apart: the mean over bins of equally many, sorted by chance."""
+    order = np.argsort(chances, kind="stable")
+    return float(np.mean([abs(chances[some].mean() - labels[some].mean()) for some in np.array_split(order, bins)]))
 
 
 if __name__ == "__main__":
