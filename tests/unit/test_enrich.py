@@ -95,3 +95,15 @@ def test_the_item_s_own_text_is_never_overwritten():
 def test_distinct_pairs():
     assert distinct_pairs(["a b a b"]) == pytest.approx(2 / 3)
     assert distinct_pairs([]) == 0
+
+
+def test_a_model_that_repeats_what_it_was_asked_with_says_nothing():
+    echo = Description(
+        summary="One sentence.",
+        facts="You describe one item of a catalogue for a recommender system, in plain English.",
+        occasion="The data-abcdefghij is a red.",
+        audience="Who would like it.",
+        tags=("up to eight short words", "Merlot"),
+    )
+    found = enriched(ITEM, ITEMS, Fake([vars(echo)]))
+    assert found == Description(**{**vars(described(ITEM, Voice(False))), "tags": ("Merlot",)})

@@ -161,6 +161,13 @@ def test_two_bad_replies_are_the_named_error_and_no_third_is_asked_for():
     assert len(fake.asked) == 2
 
 
+def test_a_reply_that_broke_off_is_not_paid_for_twice():
+    fake = Fake(['{"mood": "calm", "interests": [' + '{"topic": "red wine", "weight": 0.5},' * 9] * 2)
+    with pytest.raises(InvalidReply, match="broke off at 20 tokens"):
+        ask(fake, Call(ASKED, max_tokens=20), Answer)
+    assert len(fake.asked) == 1
+
+
 def test_a_model_that_fails_is_not_repaired():
     fake = Fake([ModelError("down"), GOOD])
     with pytest.raises(ModelError, match="down"):

@@ -56,18 +56,37 @@ def test_the_model_is_asked_when_tastes_moved_or_after_many_events_and_not_at_ev
 
 def test_what_the_model_says_is_held_against_the_profile():
     log = events("Chile-Merlot", 6)
+    wrong = (
+        "Loves Riesling too. Has bought 900 bottles. Won awards. Enjoys calm evenings. The data-abcdefghij says Merlot."
+    )
     reply = {
-        "summary": "Likes Merlot from Chile. Loves Riesling too. Has bought 900 bottles. Won awards. Enjoys calm evenings.",
+        "summary": f"Likes Merlot from Chile. {wrong} Likes Merlot from Chile. Merlot with Robert Parker. Mostly Merlot and",
         "latent": [{"topic": "grapes: Carmenère", "reason": "goes with Chile"}],
     }
     model = Fake([reply])
     made = portrayed(model, profile_of(log), StoredProfile("u"), ITEMS, 9 * DAY)
-    assert made.summary == "Likes Merlot from Chile. Enjoys calm evenings."
+    assert made.summary == "Likes Merlot from Chile."
     assert [one.topic for one in made.interests] == [("grapes", "Carmenère")]
     assert made.interests[0].latent
     assert set(made.interests[0].evidence) <= {one.event_id for one in log}
     assert made.interests[0].evidence
     assert "u" not in model.heard.split(), "no id is told"
+
+
+@pytest.mark.parametrize(
+    "reason", ["Why", "Nine of ten people in Europe like it", "It goes with Riesling", "top 10 with Chile"]
+)
+def test_where_the_model_says_nothing_true_the_rules_speak(reason):
+    log = events("Chile-Merlot", 6)
+    reply = {
+        "summary": "The document was written by a person.",
+        "latent": [{"topic": "grapes: Carmenère", "reason": reason}],
+    }
+    made = portrayed(Fake([reply]), profile_of(log), StoredProfile("u"), ITEMS, 9 * DAY)
+    assert made.summary.startswith("Mostly takes to")
+    assert "Merlot" in made.summary
+    assert made.interests[0].reason.startswith("goes with")
+    assert not is_due(log, made), "not asked again at every event for having said nothing"
 
 
 def test_a_topic_that_was_not_offered_is_refused():

@@ -183,11 +183,17 @@ def fenced(text: str, label: str, most: int = MOST) -> str:
     return f"<data-{name} {label}>\n{inside}\n</data-{name}>"
 
 
+def names_mark(text: str) -> bool:
+    """Whether a reply speaks of the marks around its data: a small model repeats what it was shown, and nobody should read that."""
+    return bool(_MARK.search(text))
+
+
 def as_data(text: str, label: str, most: int = MOST) -> Message:
     """A message of role "data" that holds a fenced text."""
     return Message("data", fenced(text, label, most))
 
 
+_MARK = re.compile(r"data-[a-p]{10}(?![a-z])", re.IGNORECASE)
 _OPENING = re.compile(r"^<data-([a-p]{10}) ([\w ]{0,40})>\n", re.MULTILINE)
 
 

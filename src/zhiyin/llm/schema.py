@@ -277,8 +277,8 @@ REPAIR = (
 
 
 def ask(model: LanguageModel, call: Call, cls: type[T], options: Options | None = None) -> T:
-    """Ask a model for a dataclass, whose schema the call gets. An unusable reply is sent back once with what is wrong; then
-    InvalidReply is raised."""
+    """Ask a model for a dataclass, whose schema the call gets. An unusable reply is sent back once with what is wrong, unless
+    it broke off at max_tokens; then InvalidReply is raised."""
     return cast(T, ask_reply(model, call, cls, options).value)
 
 
@@ -290,6 +290,8 @@ def ask_reply(model: LanguageModel, call: Call, cls: type, options: Options | No
     try:
         return dataclasses.replace(first, value=parse(first.text, cls, options))
     except InvalidReply as error:
+        if first.reply_tokens >= call.max_tokens:  # it would go on for ever again, for twice the price
+            raise InvalidReply(f"{model.identity}: its reply broke off at {call.max_tokens} tokens") from error
         why = REPAIR.format(why=clean(str(error), 300), schema=json.dumps(schema, ensure_ascii=False))
         said = Message("assistant", clean(first.text, 2_000) or "…")
     second = model.complete(dataclasses.replace(call, messages=[*call.messages, said, Message("user", why)]))

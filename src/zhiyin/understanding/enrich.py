@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from zhiyin.errors import ModelError
 from zhiyin.item import Item, Items
-from zhiyin.llm.guard import fenced
-from zhiyin.llm.prompts import prompt
+from zhiyin.llm.guard import fenced, names_mark
+from zhiyin.llm.prompts import Prompt, prompt
 from zhiyin.llm.schema import ask, limit
 from zhiyin.ports import Call, LanguageModel
 from zhiyin.understanding.lexicon import Lexicon, fold
@@ -35,6 +35,9 @@ CLAIMS = re.compile(
     r"|最好|最佳|获奖|金奖|大奖|评分|便宜|昂贵|价格|著名|传奇|完美|有机|限量|稀有|保证|健康|专家|评论家|畅销|免费"
 )
 """What is claimed of an item only when its own text says it."""
+
+NAMES = re.compile(r"(?<=[\w,;:’'] )[A-Z][\w’'-]+")
+"""Capitalised words inside a sentence."""
 
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s*")
 _NUMBERS = re.compile(r"\d+(?:[.,]\d+)?")
@@ -95,6 +98,7 @@ def enriched(
     plain = described(item, Voice(language == "zh"))
     if model is None:
         return plain
+    asking = prompt("enrich", language)
     try:
         told = "\n".join(
             [
@@ -103,20 +107,26 @@ def enriched(
                 item.text,
             ]
         )
-        messages = prompt("enrich", language).messages(item=fenced(told, "item"))
+        messages = asking.messages(item=fenced(told, "item"))
         said = ask(model, Call(messages, max_tokens=500, timeout=timeout), Description)
     except ModelError:
         return plain
-    return checked(said, plain, item, items)
+    return checked(said, plain, item, items, asking)
 
 
-def checked(said: Description, plain: Description, item: Item, items: Items) -> Description:
-    """What of a description is true to the item; a text of which nothing is left is the template's."""
+def checked(
+    said: Description, plain: Description, item: Item, items: Items, asked: Prompt | None = None
+) -> Description:
+    """What of a description is true to the item, and not what it was asked with; a text of which nothing is left is the template's."""
+    own = fold(" ".join(text for _, text in asked.parts)) if asked else ""
+
+    def kept(text: str) -> str:
+        return " ".join(one for one in true_sentences(text, item, items) if fold(one) not in own)
+
     texts = {
-        name: " ".join(true_sentences(getattr(said, name), item, items)) or getattr(plain, name)
-        for name in ("summary", "facts", "occasion", "audience")
+        name: kept(getattr(said, name)) or getattr(plain, name) for name in ("summary", "facts", "occasion", "audience")
     }
-    tags = tuple(one for one in said.tags if true_sentences(one, item, items)) or plain.tags
+    tags = tuple(one for one in said.tags if kept(one)) or plain.tags
     return replace(said, tags=tags, **texts)
 
 
@@ -127,6 +137,8 @@ def true_sentences(text: str, item: Item, items: Items) -> list[str]:
 
 def wrong_in(sentence: str, item: Item, items: Items) -> str:
     """What a sentence says that the item's source does not: another value, number, title, name or claim; "" when nothing."""
+    if names_mark(sentence):
+        return "the mark of its data"
     source = fold(f"{item.title} {item.content()} {item.text}")
     folded = fold(sentence)
     own = set(item.tags())
@@ -153,7 +165,7 @@ def wrong_in(sentence: str, item: Item, items: Items) -> str:
 
 def _names(sentence: str, source: str) -> str:
     """A capitalised word inside a sentence is a name; it must be one of the source."""
-    for word in re.findall(r"(?<=[\w,;:’'] )[A-Z][\w’'-]+", sentence):
+    for word in NAMES.findall(sentence):
         if fold(word) not in source:
             return f"the name {word}"
     return ""

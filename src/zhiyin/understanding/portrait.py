@@ -13,15 +13,16 @@ from dataclasses import dataclass, replace
 from zhiyin.errors import DataError
 from zhiyin.item import Items
 from zhiyin.llm.cache import speaking_of
-from zhiyin.llm.guard import fenced
+from zhiyin.llm.guard import fenced, names_mark
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask, limit
 from zhiyin.ports import Call, LanguageModel, ProfileStore, StoredProfile
 from zhiyin.profile import Interest, Profile
-from zhiyin.understanding.enrich import CLAIMS
+from zhiyin.understanding.enrich import CLAIMS, NAMES
 from zhiyin.understanding.extract import SAID, drift, latent_interests
 from zhiyin.understanding.lexicon import Lexicon, fold
-from zhiyin.understanding.summary import WORDS, words_in_text
+from zhiyin.understanding.saying import Voice
+from zhiyin.understanding.summary import WORDS, summary, words_in_text
 
 DRIFT = 0.15
 """Jensen-Shannon divergence of the topics from which tastes have moved."""
@@ -36,6 +37,7 @@ CHOICES = 12
 """Latent topics the model chooses among."""
 
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s*")
+_ENDS = (".", "!", "?", "。", "！", "？")
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,14 @@ class Hunch:
     """A topic the person may like: one of those offered, and why."""
 
     topic: str
-    reason: str = limit(letters=120)
+    reason: str = limit(letters=80)
 
 
 @dataclass(frozen=True)
 class Portrait:
     """What the model answers."""
 
-    summary: str = limit(letters=900)
+    summary: str = limit(letters=700)
     latent: tuple[Hunch, ...] = limit(most=5)
 
 
@@ -68,8 +70,9 @@ def portrayed(
 ) -> StoredProfile:
     """The stored profile with a summary and latent interests by the model, to be put as the next version. Raises ModelError.
 
-    Sentences that name a topic the profile does not hold, or claim what nobody said, are left out. Latent topics are chosen
-    among those that go with the interests; their evidence is that of these interests, so it is always of the history.
+    Sentences that name no topic of the profile, or one it does not hold, or claim what nobody said, are left out; where none
+    is left the summary is the one by rules. Latent topics are chosen among those that go with the interests; their evidence is
+    that of these interests, so it is always of the history, and so is their reason where the model's is not true.
     """
     known = frozenset(one.topic for one in (*profile.interests, *profile.dislikes) if not one.latent) | frozenset(
         profile.refusals
@@ -81,10 +84,15 @@ def portrayed(
         profile=fenced(_told(profile), "profile"), choices=fenced("\n".join(offered) or "-", "choices")
     )
     with speaking_of(profile.user_id):
-        said = ask(model, Call(messages, max_tokens=600), Portrait, {"topic": list(offered) or ["-"]})
-    chosen = [replace(offered[one.topic], reason=one.reason) for one in said.latent if one.topic in offered]
-    latent = tuple({one.topic: one for one in chosen}.values())
-    return replace(stored, summary=true_summary(said.summary, profile, latent, items), interests=latent, updated=now)
+        said = ask(model, Call(messages, max_tokens=700), Portrait, {"topic": list(offered) or ["-"]})
+    truth = _Truth(profile, [offered[one.topic] for one in said.latent if one.topic in offered], items)
+    latent = {
+        one.topic: replace(offered[one.topic], reason=one.reason) if truth.holds(one.reason) else offered[one.topic]
+        for one in said.latent
+        if one.topic in offered
+    }
+    written = truth.summary(said.summary) or summary(profile, Voice(language == "zh"))
+    return replace(stored, summary=written, interests=tuple(latent.values()), updated=now)
 
 
 def _told(profile: Profile) -> str:
@@ -99,28 +107,39 @@ def _told(profile: Profile) -> str:
     return "\n".join([*dict.fromkeys(lines), f"events: {len(profile.history)}"])
 
 
-def true_summary(text: str, profile: Profile, latent: Sequence[Interest], items: Items) -> str:
-    """The sentences of a summary that name only topics of the profile, within the allowed length; "" when none is left."""
-    held = {one.topic for one in (*profile.interests, *profile.dislikes, *latent)} | set(profile.refusals)
-    words = " ".join(fold(value) for _, value in held)
-    kept = ""
-    for sentence in _SENTENCES.split(text.strip()):
+class _Truth:
+    """What may be said of a person: the topics of the profile, and those offered to them."""
+
+    def __init__(self, profile: Profile, latent: Sequence[Interest], items: Items) -> None:
+        self.topics = {one.topic for one in (*profile.interests, *profile.dislikes, *latent)} | set(profile.refusals)
+        self.words = " ".join(fold(value) for _, value in self.topics)
+        self.numbers = {str(len(profile.history))}
+        self.lexicon = Lexicon.of(items)
+
+    def holds(self, sentence: str) -> bool:
+        """Whether a sentence names a topic of the profile, none that is not, and no number, claim or name of its own."""
         folded = fold(sentence)
+        named = self.lexicon.mentions(folded)
         strange = any(
-            not held & set(one.topics) and folded[one.start : one.end] not in words
-            for one in Lexicon.of(items).mentions(folded)
+            not self.topics & set(one.topics) and folded[one.start : one.end] not in self.words for one in named
         )
-        numbers = set(re.findall(r"\d+", sentence)) - {str(len(profile.history))}
-        longer = f"{kept} {sentence}".strip()
-        if (
-            sentence
+        return (
+            bool(named)
             and not strange
-            and not numbers
+            and not set(re.findall(r"\d+", sentence)) - self.numbers
             and not CLAIMS.search(sentence.casefold())
-            and words_in_text(longer) <= WORDS
-        ):
-            kept = longer
-    return kept
+            and not names_mark(sentence)
+            and all(fold(name) in self.words for name in NAMES.findall(sentence))
+        )
+
+    def summary(self, text: str) -> str:
+        """The sentences of a text that hold, each once and whole, within the allowed length; "" when none is left."""
+        kept: dict[str, None] = {}
+        for sentence in _SENTENCES.split(text.strip()):
+            longer = " ".join([*kept, sentence])
+            if sentence.endswith(_ENDS) and self.holds(sentence) and words_in_text(longer) <= WORDS:
+                kept[sentence] = None
+        return " ".join(kept)
 
 
 def rolled_back(profiles: ProfileStore, user_id: str, version: int) -> StoredProfile:
