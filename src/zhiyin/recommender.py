@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
 from typing import Any
 
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints
+from zhiyin.attribution import attributed
 from zhiyin.candidates import Candidates, Dropped
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError
@@ -23,7 +23,6 @@ from zhiyin.retrieval.merge import merge
 from zhiyin.retrieval.wish import WISH, Wish
 from zhiyin.stages import (
     Answering,
-    Attributing,
     Encoder,
     Explainer,
     Extendable,
@@ -31,7 +30,6 @@ from zhiyin.stages import (
     Reranker,
     Retriever,
     asked_once,
-    contributing,
 )
 from zhiyin.trace import Trace
 from zhiyin.vocabulary import Vocabulary
@@ -291,31 +289,15 @@ class Recommender:
     def _explained(self, query: Query, candidates: Candidates, trace: Trace) -> Candidates:
         if not self.explainers or not len(candidates):
             return candidates
-        candidates = self._with_evidence(query, candidates)
+        with trace.step("explain", "attribution") as step:
+            candidates = attributed(query, candidates, self.rankers, self.retrievers, self.items)
+            step.took, step.kept = len(candidates), len(candidates.contributions)
         for explainer in self.explainers:
             with trace.step("explain", name_of(type(explainer))) as step:
                 reasons = explainer.explain(query, candidates, self.items)
                 step.took, step.kept = len(candidates), sum(1 for one in reasons if one)
             candidates = replace(candidates, reasons=reasons)
         return candidates
-
-    def _with_evidence(self, query: Query, candidates: Candidates) -> Candidates:
-        """What carried the scores: the sources' shares in the ranker, and the history's shares in the sources."""
-        # A last ranker that only moves what another scored leaves the shares to that one.
-        tellers = (
-            [one for one in self.rankers if isinstance(one, Attributing)] if candidates.predictions is not None else []
-        )
-        shares = tellers[-1].source_shares(query, candidates, self.items) if tellers else None
-        if shares is not None and candidates.shares is not None:  # the wish has its share already
-            shares = shares * (1 - candidates.shares.sum(1, keepdims=True)) + candidates.shares
-        # A source that carried nothing need not be asked how.
-        heard = [True] * len(candidates.sources) if shares is None else np.asarray((shares > 0).any(0)).tolist()
-        contributions = {
-            name: part.contributions(query, candidates.items)
-            for name, part in ((name, self.retrievers.get(name)) for name in compress(candidates.sources, heard))
-            if contributing(part)
-        }
-        return replace(candidates, contributions=contributions, shares=shares)
 
     # -- asking --------------------------------------------------------------------------------------------------
 
