@@ -24,6 +24,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(cli_llm.app, name="llm")
 app.add_typer(cli_finetune.app, name="finetune")
 app.command()(cli_understand.profile)
+app.command()(cli_understand.portraits)
 app.command()(cli_understand.enrich)
 app.command()(cli_distill.distill)
 app.command()(cli_tune.tune)

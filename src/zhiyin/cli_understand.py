@@ -1,13 +1,23 @@
-"""`zhiyin profile` and `zhiyin enrich`: what is understood of a user, and items described in more ways."""
+"""`zhiyin profile`, `portraits` and `enrich`: what is understood of users, and items described in more ways."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from zhiyin.errors import ModelError
+    from zhiyin.workspace import Workspace
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
@@ -66,6 +76,43 @@ def _print(shown: dict[str, object], lang: str) -> None:
     console.print(table)
 
 
+def portraits(
+    workspace: Folder = HERE,
+    lang: Language = "en",
+    most: Annotated[
+        int, typer.Option("--most", min=1, help="Users at most, those with the most events first.")
+    ] = 1_000_000,
+    everybody: Annotated[bool, typer.Option("--all", help="Also those whose tastes have not moved.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many seconds; 0 for no limit.")] = 0,
+) -> None:
+    """Have the model write the profiles of many users, and say what 1,000 of them cost. The server does it one by one."""
+    from zhiyin.console import Console
+    from zhiyin.llm.usage import usage
+    from zhiyin.serving.engine import open_engine
+    from zhiyin.serving.portraits import refreshed
+    from zhiyin.workspace import Workspace
+
+    space = Workspace(workspace)
+    model = space.models.of("profiles")
+    if model is None:
+        typer.echo("no language model is set up for profiles (docs/language-models.md)", err=True)
+        raise typer.Exit(1)
+    engine, asked_at = open_engine(space), space.clock()
+    users = [one["user_id"] for one in engine.people.find("", most)["users"]]
+    with Console() as console:
+        told = partial(console.progress, "write portraits")
+        answers = _many(users, lambda user: refreshed(engine, model, user, lang, everybody), space, seconds, told)
+        found = Counter("failed" if isinstance(one, Exception) else bool(one) for _, one in answers)
+    typer.echo(f"{found[True]:,} written, {found[False]:,} not due, {found['failed']:,} failed")
+    for line in usage(space.models.database, asked_at):
+        if line.use == "profiles" and line.users:
+            tokens, took, money = (
+                line.per_thousand_users(one) or 0.0
+                for one in (line.prompt_tokens + line.reply_tokens, line.seconds, line.money)
+            )
+            typer.echo(f"1,000 users: {tokens:,.0f} tokens, {took:,.0f} s, {money:.2f} money ({line.model})")
+
+
 def enrich(
     workspace: Folder = HERE,
     lang: Language = "en",
@@ -74,21 +121,46 @@ def enrich(
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many seconds; 0 for no limit.")] = 0,
 ) -> None:
     """Describe items in three ways, by the workspace's model or by rules; what their source does not hold is dropped."""
+    from zhiyin.console import Console
     from zhiyin.item import Items
     from zhiyin.understanding.enrich import enriched, written_into
     from zhiyin.workspace import Workspace
 
     space = Workspace(workspace)
     rows = [one for one in space.store.catalog.all() if not one.hidden]
-    items, model, started = Items.of(rows), space.models.of("enrichment"), time.monotonic()
+    items, model = Items.of(rows), space.models.of("enrichment")
     done = 0
-    for row in rows[:most]:
-        if seconds and time.monotonic() - started > seconds:
-            break
-        description = enriched(row, items, model, lang)
-        done += 1
-        if write:
-            space.store.catalog.put([written_into(row, description)])
-        else:
-            typer.echo(json.dumps({"item_id": row.item_id, **vars(description)}, ensure_ascii=False))
+    with Console(errors=True) as console:
+        told = partial(console.progress, "describe items")
+        for row, found in _many(rows[:most], lambda row: enriched(row, items, model, lang), space, seconds, told):
+            if isinstance(found, Exception):
+                raise found
+            done += 1
+            if write:
+                space.store.catalog.put([written_into(row, found)])
+            else:
+                typer.echo(json.dumps({"item_id": row.item_id, **vars(found)}, ensure_ascii=False))
     typer.echo(f"{done:,} items described by {'rules' if model is None else model.identity}", err=True)
+
+
+def _many(
+    asked: Sequence[Asked],
+    answer: Callable[[Asked], Answered],
+    space: Workspace,
+    seconds: float,
+    progress: Callable[[int, int], None],
+) -> Iterator[tuple[Asked, Answered | ModelError]]:
+    """Each with its answer, as many at once as an endpoint may be asked; a local model has one turn at a time.
+
+    seconds: nothing is begun after so many; 0 for no limit.
+    """
+    from zhiyin.llm.batch import complete_many
+
+    given = space.models.settings
+    started = time.monotonic()
+    found = complete_many(asked, answer, given.concurrency if given.use == "openai" else 1, progress)
+    for one in found:
+        yield one
+        if seconds and time.monotonic() - started > seconds:
+            found.close()
+            return

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import rich
+import rich.console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -16,12 +17,15 @@ from zhiyin.parts import PARTS, class_of
 
 
 class Console:
-    """One line per thing a job does, with a bar where the amount is known and the seconds it took."""
+    """One line per thing a job does, with a bar where the amount is known and the seconds it took.
 
-    def __init__(self) -> None:
+    errors: on the error output, for jobs whose output is data.
+    """
+
+    def __init__(self, errors: bool = False) -> None:
         columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), BarColumn(bar_width=24),
                    MofNCompleteColumn(), TimeElapsedColumn())  # fmt: skip
-        self._progress = Progress(*columns)
+        self._progress = Progress(*columns, console=rich.console.Console(stderr=errors))
         self._task: TaskID | None = None
         self._text = ""
         self._interactive = self._progress.console.is_terminal
@@ -47,7 +51,7 @@ class Console:
             if self._interactive:
                 self._task = self._progress.add_task(text, total=total)
             else:
-                print(f"  {text} …", flush=True)
+                print(f"  {text} …", flush=True, file=self._progress.console.file)
         if self._interactive and self._task is not None and total is not None:
             self._progress.update(self._task, completed=done or 0, total=total)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import copy_context
 from itertools import islice
 from typing import TypeVar
@@ -19,17 +20,18 @@ def complete_many(
     answer: Callable[[Asked], Answered],
     workers: int = 4,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[tuple[Asked, Answered | ModelError]]:
+) -> Generator[tuple[Asked, Answered | ModelError], None, None]:
     """Each thing asked with its answer, or with the ModelError it met, as they come.
 
     answer: calls the model for one thing; it sees the context it was started in (speaking_of). progress: told how many
-    are done, and of how many. When a budget is spent, what was not begun is given its error without being tried.
+    are done, and of how many. When a budget is spent, what was not begun is given its error without being tried. Closed
+    early it begins nothing more.
     """
     done = 0
     spent: BudgetExceeded | None = None
     rest = iter(asked)
     waiting: dict[Future[Answered], Asked] = {}
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
+    with ThreadPoolExecutor(max(workers, 1)) as pool, _left_alone(waiting):
         while True:
             # Few are begun ahead, so that a spent budget stops the rest.
             for one in islice(rest, 2 * workers - len(waiting) if spent is None else 0):
@@ -45,6 +47,16 @@ def complete_many(
                 yield waiting.pop(future), found
     for one in rest:
         yield one, spent or BudgetExceeded("budget: spent")
+
+
+@contextmanager
+def _left_alone(waiting: Mapping[Future[Answered], Asked]) -> Iterator[None]:
+    """Cancels what still waits at the end."""
+    try:
+        yield
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _outcome(future: Future[Answered]) -> Answered | ModelError:

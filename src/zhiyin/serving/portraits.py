@@ -65,23 +65,30 @@ class Portraits:
                 self._queue.task_done()
 
     def refresh(self, user_id: str) -> bool:
-        """Ask about one user if it is due. Nothing is stored when they were changed, or deleted, meanwhile."""
-        engine = self._engine
-        stored = engine.store.profiles.get(user_id)
-        live = engine.live
-        with live.lock.read():
-            items = live.recommender.items
-            profile = live.profiles.get(user_id, engine.store)
-            earlier = interests_of(profile.history.before(stored.updated), items)[0] if stored else ()
-            if not due(profile, earlier, stored):
-                return False
-        made = portrayed(self._model, profile, stored or StoredProfile(user_id), items, engine.clock())
-        with engine._writer:  # as every change of a profile; it must still be the one that was written about
-            now = engine.store.profiles.get(user_id)
-            if now != stored or not engine.store.log.of_user(user_id, 1):
-                return False
-            engine._put_profile(made)
-        return True
+        """See refreshed."""
+        return refreshed(self._engine, self._model, user_id)
+
+
+def refreshed(engine: Engine, model: LanguageModel, user_id: str, language: str = "en", always: bool = False) -> bool:
+    """Ask about one user if it is due, or always; whether a new portrait was stored. Raises ModelError.
+
+    Nothing is stored when they were changed, or deleted, meanwhile.
+    """
+    stored = engine.store.profiles.get(user_id)
+    live = engine.live
+    with live.lock.read():
+        items = live.recommender.items
+        profile = live.profiles.get(user_id, engine.store)
+        earlier = interests_of(profile.history.before(stored.updated), items)[0] if stored else ()
+        if not always and not due(profile, earlier, stored):
+            return False
+    made = portrayed(model, profile, stored or StoredProfile(user_id), items, engine.clock(), language)
+    with engine._writer:  # as every change of a profile; it must still be the one that was written about
+        now = engine.store.profiles.get(user_id)
+        if now != stored or not engine.store.log.of_user(user_id, 1):
+            return False
+        engine._put_profile(made)
+    return True
 
 
 def make_portraits(engine: Engine) -> APIRouter:
