@@ -37,6 +37,11 @@ from zhiyin.trace import Trace
 CORPUS = [
     json.loads(line) for line in (Path(__file__).parent.parent / "data" / "injections.jsonl").open(encoding="utf-8")
 ]
+HELD_OUT = [
+    json.loads(line)
+    for line in (Path(__file__).parent.parent / "data" / "injections_held_out.jsonl").open(encoding="utf-8")
+]
+"""Written after the rules that cut texts were fixed; half of them the rules do not know."""
 IN_ITEMS = [one for one in CORPUS if one["where"] in ("title", "description")]
 COLOURS, GRAPES, PLACES = (
     ("red", "white", "rosé"),
@@ -80,6 +85,16 @@ def dataset(rows: list[Item]) -> Dataset:
     return build(
         [f"u{one}" for one in users], catalogue(rows), [f"w{one:02}" for one in wines], np.tile(np.arange(5.0), 30)
     )
+
+
+def without_notes(item: Item) -> Item:
+    """The item whose owner writes no notes."""
+    return replace(item, attributes={name: value for name, value in item.attributes.items() if name != "notes"})
+
+
+def with_row(number: int, item: Item) -> list[Item]:
+    """The rows with one of them changed."""
+    return [item if place == number else one for place, one in enumerate(ROWS)]
 
 
 def rank(items, position: int) -> int:
@@ -144,8 +159,9 @@ def test_without_the_cap_the_same_model_would_lift_them_far():
     assert values.argmax() == 19
 
 
+@pytest.mark.parametrize("corpus", [IN_ITEMS, HELD_OUT], ids=["known", "held out"])
 @pytest.mark.parametrize("retriever", [BM25, Dense])
-def test_search_does_not_reward_hostile_texts(retriever):
+def test_search_does_not_reward_hostile_texts(retriever, corpus):
     encoder = Hashing()
     wishes = [Query(text=wish, text_vectors={"text": encoder.encode_query(wish)}) for wish in WISHES]
 
@@ -153,8 +169,16 @@ def test_search_does_not_reward_hostile_texts(retriever):
         data = dataset(rows)
         return [one.items for one in retriever().fit(data).retrieve(wishes, 40)]
 
-    found = [gain for attack in IN_ITEMS for gain in gains(lists, attack, targets=(5, 18))]
-    assert np.mean(found) <= 1
+    assert np.mean([gain for attack in corpus for gain in gains(lists, attack, targets=(5, 18))]) <= 1
+    # An owner who leaves the notes out is free to: what the hostile text adds is seen against that.
+    rises = []
+    for target in (5, 18):
+        honest = {"title": lists(ROWS), "description": lists(with_row(target, without_notes(ROWS[target])))}
+        for attack in corpus:
+            now = lists(with_row(target, attacked(ROWS[target], attack)))
+            pairs = zip(honest[attack["where"]], now, strict=True)
+            rises += [max(rank(old, target) - rank(new, target), 0) for old, new in pairs]
+    assert np.mean(rises) <= 1, "counting only those who gain"
 
 
 def test_recommendations_do_not_reward_hostile_texts_through_any_source():

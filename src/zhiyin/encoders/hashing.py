@@ -11,6 +11,7 @@ from zlib import crc32
 import numpy as np
 
 from zhiyin.arrays import Floats, unit_rows
+from zhiyin.function_words import FUNCTION_WORDS, PARTICLES
 from zhiyin.part import part, setting
 
 WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W_]+")
@@ -23,7 +24,8 @@ class Hashing:
 
     It sees that "Chianti Classico" and "Chianti Rufina" share a word; it does not know that both are Italian red
     wines, and it matches nothing across languages. Words, their pieces of three to five letters and, in Chinese, single
-    signs and pairs are spread over `width` numbers by a hash with a sign (Weinberger 2009), each counted as 1 + log.
+    signs and pairs are spread over `width` numbers by a hash with a sign (Weinberger 2009), each counted as 1 + log. Words
+    that only hold sentences together count where a text has no others.
     """
 
     width: int = setting(512, least=16, most=8192)
@@ -32,14 +34,14 @@ class Hashing:
     @property
     def identity(self) -> str:
         """See Encoder."""
-        return f"hashing-1/{self.width}"
+        return f"hashing-2/{self.width}"
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """See Encoder. A text without a letter or digit gives zeros."""
         result = np.zeros((len(texts), self.width), np.float32)
         for row, text in enumerate(texts):
             counts: dict[int, float] = {}
-            for word in WORDS.findall(unicodedata.normalize("NFKC", text).casefold()):
+            for word in _words(text):
                 for code, weight in _features(word):
                     counts[code] = counts.get(code, 0.0) + weight
             for code, count in counts.items():
@@ -50,6 +52,13 @@ class Hashing:
     def encode_query(self, text: str) -> Floats:
         """See Encoder."""
         return np.asarray(self.encode([text])[0], np.float32)
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text; runs of Chinese end at particles. All of it where nothing else is left."""
+    words: list[str] = WORDS.findall(unicodedata.normalize("NFKC", text).casefold())
+    told = [piece for word in words if word not in FUNCTION_WORDS for piece in PARTICLES.split(word) if piece]
+    return told or words
 
 
 @lru_cache(maxsize=100_000)

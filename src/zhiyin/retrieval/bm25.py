@@ -14,7 +14,7 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow, known_events
-from zhiyin.retrieval.terms import Terms, inverse_frequency, replaced, title_and_tags, words_of
+from zhiyin.retrieval.terms import Terms, asked_words, inverse_frequency, replaced, title_and_tags, words_of
 from zhiyin.stages import Scorer
 
 
@@ -35,6 +35,9 @@ class BM25(Scorer):
     """How much less each earlier event of the history counts."""
     recent: int = setting(10, least=1, most=200, at_request=True)
     """How many of the newest liked events lend their words."""
+
+    repeats: float = setting(3.0, least=1, at_request=True)
+    """How often a term of an item counts at most: a word said more often is said for the search."""
 
     counts: sparse.csr_matrix = learned()
     profiles: sparse.csr_matrix = learned()
@@ -87,8 +90,9 @@ class BM25(Scorer):
             lengths = np.asarray(counts.sum(1)).ravel()
             average = max(float(lengths[lengths > 0].mean()) if (lengths > 0).any() else 1.0, 1e-9)
             rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-            damped = counts.data + self.k1 * (1 - self.b + self.b * lengths[rows] / average)
-            values = counts.data * (self.k1 + 1) / damped * inverse_frequency(counts)[counts.indices]
+            often = np.minimum(counts.data, self.repeats)
+            damped = often + self.k1 * (1 - self.b + self.b * lengths[rows] / average)
+            values = often * (self.k1 + 1) / damped * inverse_frequency(counts)[counts.indices]
             made = (values.astype(np.float32), counts.indices, counts.indptr)
             self._postings = sparse.csr_matrix(made, counts.shape).T.tocsr()
         return self._postings
@@ -105,7 +109,7 @@ class BM25(Scorer):
     def _asked(self, query: Query) -> tuple[Array, Array]:
         """The terms looked for and the weight of each."""
         if query.text:
-            found: Counter[int] = self._vocabulary().known(words_of(query.text))
+            found: Counter[int] = self._vocabulary().known(asked_words(query.text))
             return np.fromiter(found, np.int64, len(found)), np.fromiter(found.values(), np.float64, len(found))
         items, weights = known_events(query, self.profiles.shape[0], self.decay)
         wanted = follow(self.profiles, items[-self.recent :], weights[-self.recent :])

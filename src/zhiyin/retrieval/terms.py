@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Doubles
+from zhiyin.function_words import FUNCTION_WORDS, PARTICLES
 from zhiyin.item import Item
 
 WORDS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
@@ -27,6 +28,15 @@ def words_of(text: str) -> list[str]:
         else:
             found.append(word)
     return found
+
+
+def asked_words(text: str) -> list[str]:
+    """The words of a wish that say what it is about; all of them where none does ("The Who").
+
+    In a catalogue of short titles "the" is rare, and would speak for whoever wrote sentences.
+    """
+    words = words_of(text)
+    return [one for one in words if one not in FUNCTION_WORDS and not PARTICLES.search(one)] or words
 
 
 def phrases_of(text: str) -> list[str]:
