@@ -106,3 +106,14 @@ def test_a_long_history_listens_less_to_friends():
         rows = np.nan_to_num(part.scores([both, alone]), neginf=0)
         said.append(float(np.abs(rows[0] - rows[1]).sum()))
     assert said[1] == pytest.approx(said[0] * (2 / 8) / (2 / 3), rel=1e-3)
+
+
+def test_friends_say_the_same_whether_rows_are_copied_or_read_in_place(monkeypatch):
+    data = tasteful()
+    part = MAKE["social"]().fit(data)
+    part.reach = np.array([1.0, 2.0], np.float32)
+    said = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr("zhiyin.retrieval.social.COPIED", share)
+        said.append(part.scores([Query(data.profile(user)) for user in range(4)]))
+    assert np.allclose(*said, atol=1e-6)

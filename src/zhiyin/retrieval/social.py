@@ -19,6 +19,9 @@ from zhiyin.retrieval.history import decayed, follow
 GATED = 300
 """Users the gate is learned from, at most."""
 
+COPIED = 0.1
+"""Share of the item-to-item rows up to which those that are needed are copied: above it, reading all in place is faster."""
+
 
 @part
 class Social(Ease):
@@ -113,7 +116,10 @@ class Social(Ease):
         friends = friends[(friends >= 0) & (friends < self.histories.shape[0])]
         passed = follow(self.histories, friends, np.full(len(friends), 1 / max(len(friends), 1)))
         there = np.flatnonzero(passed)
-        led = passed[there].astype(np.float32) @ self.weights[there]
+        if len(there) > COPIED * len(passed):
+            led = passed.astype(np.float32) @ self.weights
+        else:
+            led = passed[there].astype(np.float32) @ self.weights[there]
         return np.asarray(led + self.direct * passed, np.float32)
 
     def scores(self, queries: Sequence[Query]) -> Floats:
