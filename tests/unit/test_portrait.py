@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zhiyin.data.weights import EventWeights
-from zhiyin.errors import DataError, InvalidReply
+from zhiyin.errors import DataError, ModelError
 from zhiyin.event import Event
 from zhiyin.ingest.profiles import interests_of, live_profile
 from zhiyin.item import Item, Items
@@ -91,8 +91,16 @@ def test_where_the_model_says_nothing_true_the_rules_speak(reason):
 
 def test_a_topic_that_was_not_offered_is_refused():
     reply = {"summary": "Likes Merlot.", "latent": [{"topic": "grapes: Riesling", "reason": "x"}]}
-    with pytest.raises(InvalidReply):
-        portrayed(Fake([reply, reply]), profile_of(events("Chile-Merlot", 6)), StoredProfile("u"), ITEMS, 9 * DAY)
+    log = events("Chile-Merlot", 6)
+    made = portrayed(Fake([reply, reply]), profile_of(log), StoredProfile("u"), ITEMS, 9 * DAY)
+    assert made.interests == ()
+    assert made.summary.startswith("Mostly takes to")
+    assert not is_due(log, made), "a model that cannot answer is not asked at every event"
+
+
+def test_a_model_that_is_down_leaves_the_profile_as_it_was():
+    with pytest.raises(ModelError):
+        portrayed(Fake([ModelError("down")]), profile_of(events("Chile-Merlot", 6)), StoredProfile("u"), ITEMS, 9 * DAY)
 
 
 def test_an_earlier_version_comes_back_as_the_newest():

@@ -1,4 +1,4 @@
-"""Batch: many calls at once, each with its own context, in the order asked."""
+"""Batch: many calls at once, each with its own context."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def complete_many(
     workers: int = 4,
     progress: Callable[[int, int], None] | None = None,
 ) -> Generator[tuple[Asked, Answered | ModelError], None, None]:
-    """Each thing asked with its answer, or with the ModelError it met, as they come.
+    """Each thing asked with its answer, or with the ModelError it met, as they come; one
+    worker answers in the order asked.
 
     answer: calls the model for one thing; it sees the context it was started in (speaking_of). progress: told how many
     are done, and of how many. When a budget is spent, what was not begun is given its error without being tried. Closed
@@ -38,7 +39,8 @@ def complete_many(
                 waiting[pool.submit(copy_context().run, answer, one)] = one
             if not waiting:
                 break
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            ready = wait(waiting, return_when=FIRST_COMPLETED).done
+            for future in [one for one in waiting if one in ready]:  # in the order asked
                 found = _outcome(future)
                 spent = found if isinstance(found, BudgetExceeded) else spent
                 done += 1

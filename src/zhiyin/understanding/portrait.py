@@ -6,11 +6,12 @@ many events; what it says is held against the profile, and each answer is a new 
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from zhiyin.errors import DataError
+from zhiyin.errors import DataError, InvalidReply
 from zhiyin.item import Items
 from zhiyin.llm.cache import speaking_of
 from zhiyin.llm.guard import fenced, names_mark
@@ -23,6 +24,8 @@ from zhiyin.understanding.extract import SAID, drift, latent_interests
 from zhiyin.understanding.lexicon import Lexicon, fold
 from zhiyin.understanding.saying import Voice
 from zhiyin.understanding.summary import WORDS, summary, words_in_text
+
+LOG = logging.getLogger("zhiyin.understanding")
 
 DRIFT = 0.15
 """Jensen-Shannon divergence of the topics from which tastes have moved."""
@@ -71,7 +74,7 @@ def portrayed(
     """The stored profile with a summary and latent interests by the model, to be put as the next version. Raises ModelError.
 
     Sentences that name no topic of the profile, or one it does not hold, or claim what nobody said, are left out; where none
-    is left the summary is the one by rules. Latent topics are chosen among those that go with the interests; their evidence is
+    is left, or the reply cannot be used, the summary is the one by rules. Latent topics are chosen among those that go with the interests; their evidence is
     that of these interests, so it is always of the history, and so is their reason where the model's is not true.
     """
     known = frozenset(one.topic for one in (*profile.interests, *profile.dislikes) if not one.latent) | frozenset(
@@ -83,8 +86,12 @@ def portrayed(
     messages = prompt("portrait", language).messages(
         profile=fenced(_told(profile), "profile"), choices=fenced("\n".join(offered) or "-", "choices")
     )
-    with speaking_of(profile.user_id):
-        said = ask(model, Call(messages, max_tokens=700), Portrait, {"topic": list(offered) or ["-"]})
+    try:
+        with speaking_of(profile.user_id):
+            said = ask(model, Call(messages, max_tokens=700), Portrait, {"topic": list(offered) or ["-"]})
+    except InvalidReply as error:  # as if nothing had been said, so that the next event does not ask in vain again
+        LOG.warning("portrait by rules: %s", error)
+        said = Portrait("", ())
     truth = _Truth(profile, [offered[one.topic] for one in said.latent if one.topic in offered], items)
     latent = {
         one.topic: replace(offered[one.topic], reason=one.reason) if truth.holds(one.reason) else offered[one.topic]
