@@ -30,13 +30,22 @@ from zhiyin.progress import Progress, silent
 LETTERS = 100
 """Of one item's line; the rest of a long title says little more."""
 
+ROUND = 25
+"""Batches between two looks at held-out users and at the clock."""
+
+WATCHED = 24
+"""Held-out users looked at between rounds; all of them are measured before and after."""
+
 OTHERS = 9
 """Wrong titles beside the right one when ranking is measured, drawn as often as people met them."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """How to tune. steps: batches to learn from. rank: of the change. history: titles told. users: held out to measure on."""
+    """How to tune. steps: batches to learn from. rank: of the change. history: titles told. users: held out to measure on.
+
+    minutes: learning ends after the round in which they are over, 0 for no limit.
+    """
 
     steps: int = 200
     batch: int = 8
@@ -45,6 +54,7 @@ class Tuning:
     learning_rate: float = 3e-4
     users: int = 60
     seed: int = 0
+    minutes: float = 30.0
     device: str = "cpu"
     precision: str = "auto"
 
@@ -69,6 +79,7 @@ class Report:
     chance: float
     users: int
     examples: int
+    learned_from: int
     trained_weights: int
     losses: tuple[float, ...]
 
@@ -101,7 +112,7 @@ def finetune(
         head = _Head(tuned, tokenizer.pad_token_id or 0, device, tuning)
         progress(f"measure before, on {len(asked)} users")
         before = head.measure(asked)
-        losses = _learn(head, tuned, examples, asked, tuning, progress)
+        losses, seen = _learn(head, tuned, examples, asked, tuning, progress)
         progress("measure after")
         after = head.measure(asked)
         tuned.to("cpu")
@@ -110,7 +121,7 @@ def finetune(
         count = sum(one.numel() for one in tuned.parameters() if one.requires_grad)
     popular = float(np.mean([one.popular for one in asked]))
     report = Report(
-        model or "SmolLM2-135M-Instruct", before, after, popular, 1 / (OTHERS + 1), len(asked), len(examples), count, losses
+        model or "SmolLM2-135M-Instruct", before, after, popular, 1 / (OTHERS + 1), len(asked), len(examples), seen, count, losses
     )  # fmt: skip
     (out / "report.json").write_text(json.dumps({**asdict(report), "tuning": asdict(tuning)}, indent=2) + "\n")
     return report
@@ -121,7 +132,7 @@ def as_text(report: Report) -> str:
     gain = report.after.loss < report.before.loss
     return "\n".join(
         [
-            f"{report.model}: {report.examples:,} examples, {report.trained_weights:,} weights learned",
+            f"{report.model}: {report.learned_from:,} of {report.examples:,} examples, {report.trained_weights:,} weights learned",
             f"loss of the next title   {report.before.loss:.3f} -> {report.after.loss:.3f} nats a token",
             f"right title first of {OTHERS + 1}  {report.before.first:.1%} -> {report.after.first:.1%}"
             f"   (by popularity {report.popular:.1%}, by lot {report.chance:.1%}; {report.users} users)",
@@ -299,20 +310,25 @@ class _Head:
 
 def _learn(
     head: _Head, tuned: Any, examples: Sequence[Example], asked: Sequence[Question], tuning: Tuning, progress: Progress
-) -> tuple[float, ...]:
-    """Train the adapter; returns the validation loss after each pass."""
+) -> tuple[tuple[float, ...], int]:
+    """Train the adapter; returns the validation loss after each round, and how many examples were learned from."""
     torch = require("torch", "hf")
     # Only what is learned goes through the loop: it copies weights, and the model's own do not change.
     learned = {name.replace(".", ":"): one for name, one in tuned.named_parameters() if one.requires_grad}
-    passes = max(round(tuning.steps * tuning.batch / len(examples)), 1)
-    valid = [(one.told, one.titles[0]) for one in asked]
+    valid = [(one.told, one.titles[0]) for one in asked[:WATCHED]]
+    # A round is an epoch of the loop, over the next examples: 25 batches, or all of them where there are fewer.
+    size = min(ROUND * tuning.batch, len(examples))
+    steps = -(-size // tuning.batch)
+    rounds = max(round(tuning.steps / steps), 1)
     losses: list[float] = []
     done = [0]
 
     def loss(rows: Array, generator: Any) -> Any:
+        start = done[0] // steps * size
         done[0] += 1
-        progress("learn which title comes next", done[0], passes * -(-len(examples) // tuning.batch))
-        return head.loss([(examples[row].told, examples[row].title) for row in rows])
+        progress("learn which title comes next", done[0], rounds * steps)
+        some = [examples[(start + int(row)) % len(examples)] for row in rows]
+        return head.loss([(one.told, one.title) for one in some])
 
     def validate() -> float:
         parts = [valid[start : start + tuning.batch] for start in range(0, len(valid), tuning.batch)]
@@ -320,10 +336,10 @@ def _learn(
         return -losses[-1]
 
     settings = LoopSettings(
-        epochs=passes, patience=2, learning_rate=tuning.learning_rate, clip=1.0, seed=tuning.seed, betas=(0.9, 0.999),
-        device=tuning.device, precision=tuning.precision,
+        epochs=rounds, patience=3, learning_rate=tuning.learning_rate, clip=1.0, seed=tuning.seed, betas=(0.9, 0.999),
+        device=tuning.device, precision=tuning.precision, seconds=60 * tuning.minutes or None,
     )  # fmt: skip
-    train(torch.nn.ParameterDict(learned), len(examples), tuning.batch, loss, settings, validate=validate)
+    train(torch.nn.ParameterDict(learned), size, tuning.batch, loss, settings, validate=validate)
     if tuning.device != "cpu":
         tuned.to(head.device)
-    return tuple(losses)
+    return tuple(losses), min(done[0] * tuning.batch, len(examples))
