@@ -14,6 +14,7 @@ the deterministic extractor and the templates serve.
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import time
 import tomllib
@@ -42,12 +43,15 @@ small one writes nothing that people should read."""
 
 FILE = "zhiyin.toml"
 
+VERSION = "version"
+"""As an adapter: the one in the workspace's version; see tuned_adapter."""
+
 
 @dataclass(frozen=True)
 class LlmSettings:
     """The [llm] table. use: none, openai (any endpoint of that protocol), local (a GGUF file) or huggingface.
 
-    model: the endpoint's name for it, or a file or folder. uses: see USES. prices: money for a million tokens. daily_…:
+    model: the endpoint's name for it, or a file or folder. adapter: a folder of LoRA weights, or "version". uses: see USES. prices: money for a million tokens. daily_…:
     hard limits per day (UTC), None for none. Raises SettingError.
     """
 
@@ -95,7 +99,30 @@ def read_settings(folder: Path | None = None, environment: Mapping[str, str] = o
             table[name] = tuple(given.replace(",", " ").split()) if name == "uses" else given
     if table.get("url") and "use" not in table:
         table["use"] = "openai"
+    if table.get("adapter") == VERSION:
+        table["adapter"] = str(tuned_adapter(folder or Path()))
     return LlmSettings(**{name: _value(name, value) for name, value in table.items()})
+
+
+def tuned_adapter(folder: Path) -> Path:
+    """The adapter that `zhiyin llm finetune` left in a workspace's current version, or in the newest before it that has one.
+
+    One that learned nothing by its own report is passed over. Raises SettingError when there is none.
+    """
+    pointer = folder / "current"
+    current = pointer.read_text().strip() if pointer.is_file() else ""
+    tuned = sorted(folder.glob("versions/*/adapter/report.json"), reverse=True)
+    for report in (one for one in tuned if one.parts[-3] <= current):
+        try:
+            said = json.loads(report.read_text())
+            if said["after"]["loss"] < said["before"]["loss"]:
+                return report.parent
+        except (ValueError, KeyError, TypeError) as error:
+            raise SettingError(f"{report}: cannot be read ({error!r}); run `zhiyin llm finetune` again") from error
+    raise SettingError(
+        f'[llm] adapter = "{VERSION}": no version up to {current or "the current one"} in {folder} holds an adapter that '
+        "learned something; run `zhiyin llm finetune` first"
+    )
 
 
 _KINDS_OF_FIELDS = {one.name: str(one.type) for one in fields(LlmSettings)}
