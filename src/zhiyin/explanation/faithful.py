@@ -50,11 +50,28 @@ def faithful(text: str, reason: Reason, template: str, items: Items) -> Verdict:
         return Verdict(False, "another language than the template")
     if not any(name in fold(text) for name in map(fold, _names(reason, items))) and _names(reason, items):
         return Verdict(False, "names nothing of the evidence")
+    if missing := _numbers(_without(template, _names(reason, items))) - _numbers(_without(text, _names(reason, items))):
+        return Verdict(False, f"leaves out the number {min(missing)}")
+    if again := _repeated(text):
+        return Verdict(False, f"says “{again}” again and again")
     for sentence in _SENTENCES.split(text.strip()):
         why = _wrong(sentence, reason, template, items, chinese)
         if why:
             return Verdict(False, why)
     return Verdict(True)
+
+
+def _numbers(text: str) -> set[str]:
+    return {one.rstrip(".,").replace(",", "") for one in _NUMBER.findall(text)}
+
+
+def _repeated(text: str) -> str:
+    """Words, or Chinese signs, that come three times: a small model that cannot stop says true things for ever."""
+    pieces = [one for word in _pieces(text) for one in (word if _CJK.match(word) else (word,))]
+    size = 3
+    runs = [tuple(pieces[at : at + size]) for at in range(len(pieces) - size + 1)]
+    again = next((run for run in runs if runs.count(run) > 2), ())
+    return " ".join(again)
 
 
 def _wrong(sentence: str, reason: Reason, template: str, items: Items, chinese: bool) -> str:
@@ -65,10 +82,8 @@ def _wrong(sentence: str, reason: Reason, template: str, items: Items, chinese: 
     ):
         return "quotes something that is not in the evidence"
     own = _without(template, _names(reason, items))
-    allowed = {one.rstrip(".,").replace(",", "") for one in _NUMBER.findall(own)}
-    for number in _NUMBER.findall(rest):
-        if number.rstrip(".,").replace(",", "") not in allowed:
-            return f"the number {number}"
+    if more := _numbers(rest) - _numbers(own):
+        return f"the number {min(more)}"
     rest = _NUMBER.sub(" ", rest)
     if re.search(r"[%$€£¥#@&*/\\<>{}\[\]|~^=+]", rest):
         return "signs of prices, shares or markup"
