@@ -94,3 +94,18 @@ def _label_pattern() -> re.Pattern[str]:
 
 LABELS = _label_pattern()
 """Words that name an attribute or compare."""
+
+
+def negated(folded: str) -> list[tuple[int, int]]:
+    """The spans of a clause that stand under a negation: from the negator to a turn or the end."""
+    masked = NOT_A_NEGATOR.sub(lambda match: "\x00" * len(match.group()), folded)
+    spans: list[tuple[int, int]] = []
+    for match in NEGATOR.finditer(masked):
+        if spans and match.start() < spans[-1][1]:
+            continue
+        turn = TURN.search(masked, match.end())
+        while turn and turn.group() == "要" and masked[turn.start() - 1 : turn.start()] in ("不", "想"):
+            turn = TURN.search(masked, turn.end())
+        # "i don't want merlot": the verb after the negator is no turn.
+        spans.append((match.end(), turn.start() if turn and turn.start() > match.end() + 1 else len(folded)))
+    return spans

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from zhiyin.item import Items
+from zhiyin.understanding.corrections import corrected
 from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, Topic, fold, table
 from zhiyin.understanding.numbers import Limit, Range, limits_in, on_attributes
 from zhiyin.understanding.phrases import (
@@ -24,7 +25,6 @@ from zhiyin.understanding.phrases import (
     LIST,
     MORE,
     NEGATOR,
-    NOT_A_NEGATOR,
     OPINION,
     PATTERNS,
     QUOTED,
@@ -34,7 +34,7 @@ from zhiyin.understanding.phrases import (
     STOP,
     STOP_SIGNS,
     THAT,
-    TURN,
+    negated,
 )
 from zhiyin.understanding.titles import Titles
 
@@ -75,6 +75,7 @@ class Reading:
 def read(message: str, items: Items) -> Reading:
     """What a message asks for. Deterministic; needs no model. Text of any kind and length is answered."""
     lexicon, titles = Lexicon.of(items), Titles.of(items)
+    message = corrected(message, lexicon)
     plain = unicodedata.normalize("NFKC", message[:LONGEST]).casefold()
     folded = fold(message)
     intent = next((intent for intent, pattern in PATTERNS if pattern.search(folded)), "recommend")
@@ -104,7 +105,7 @@ def read(message: str, items: Items) -> Reading:
         intent=intent if intent != "reset" or nothing else "recommend",
         wanted=wanted, unwanted=unwanted, avoid=avoid if intent in ("recommend", "another", "similar") else (),
         ranges=limits, missing=(*missing, *_no_relative(folded, relative, lexicon)), relative=relative, free=free, like=like, rank=rank,
-        count=_count(folded), more=bool(MORE.search(folded)), remember=bool(REMEMBER.search(folded)),
+        count=_count(fold(plain)), more=bool(MORE.search(folded)), remember=bool(REMEMBER.search(folded)),
         text=_wish(message, rest) if intent in ("recommend", "similar") else "", unknown=unknown,
     )  # fmt: skip
 
@@ -162,7 +163,7 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
         for folded, them in zip(clauses, named, strict=True)
     ]
     for place, (folded, mentions) in enumerate(zip(clauses, named, strict=True)):
-        spans = _negated(folded)
+        spans = negated(folded)
         last: Mention | None = None
         good: Mention | None = None  # the wanted mention before, in this clause
         lists_on = before is not None and _goes_on(clauses, lists, place)
@@ -205,21 +206,6 @@ def _choose(wanted: list[Choice], one: Mention, apart: bool) -> None:
         wanted.append((one.attribute, one.values))
     else:
         wanted[at] = (one.attribute, (*wanted[at][1], *one.values))
-
-
-def _negated(folded: str) -> list[tuple[int, int]]:
-    """The spans of a clause that stand under a negation: from the negator to a turn or the end."""
-    masked = NOT_A_NEGATOR.sub(lambda match: "\x00" * len(match.group()), folded)
-    spans: list[tuple[int, int]] = []
-    for match in NEGATOR.finditer(masked):
-        if spans and match.start() < spans[-1][1]:
-            continue
-        turn = TURN.search(masked, match.end())
-        while turn and turn.group() == "要" and masked[turn.start() - 1 : turn.start()] in ("不", "想"):
-            turn = TURN.search(masked, turn.end())
-        # "i don't want merlot": the verb after the negator is no turn.
-        spans.append((match.end(), turn.start() if turn and turn.start() > match.end() + 1 else len(folded)))
-    return spans
 
 
 def _blanked(text: str, mentions: Iterable[Mention]) -> str:
