@@ -12,7 +12,6 @@ from typing import TypeAlias
 import numpy as np
 from scipy import sparse
 
-from zhiyin.addressed import for_people
 from zhiyin.arrays import Bools, Doubles, Floats, Longs
 from zhiyin.errors import DataError
 from zhiyin.vocabulary import Vocabulary
@@ -57,19 +56,13 @@ class Item:
         return tuple(pairs)
 
     def content(self) -> str:
-        """What an encoder reads: title, attribute values, text. What is addressed to machines is left out."""
-        whole = ". ".join(part for part in self._texts() if part)
-        if for_people(whole) == whole:
-            return whole
-        return ". ".join(part for one in self._texts() if (part := for_people(one)))
-
-    def _texts(self) -> list[str]:
+        """What an encoder reads: title, attribute values, text."""
         values = [
             ", ".join(value) if isinstance(value, tuple) else value
             for value in self.attributes.values()
             if isinstance(value, str | tuple)
         ]
-        return [self.title, *values, self.text]
+        return ". ".join(part for part in (self.title, *values, self.text) if part)
 
     def content_hash(self) -> str:
         """Changes exactly when the content does."""
