@@ -75,15 +75,14 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path, text, why):
         read_settings(tmp_path, {})
 
 
-def test_the_adapter_of_the_version_is_found_and_one_that_learned_nothing_is_passed_over(tmp_path):
+def test_the_adapter_of_the_version_is_found_and_one_that_does_not_help_is_passed_over(tmp_path):
     (tmp_path / "zhiyin.toml").write_text('[llm]\nuse = "huggingface"\nadapter = "version"')
     (tmp_path / "current").write_text("0003\n")
-    with pytest.raises(SettingError, match=r"no version up to 0003 .* run `zhiyin llm finetune` first"):
+    with pytest.raises(SettingError, match=r"no version up to 0003 .* run `zhiyin llm finetune`"):
         read_settings(tmp_path, {})
-    for version, after in (("0001", 2.0), ("0002", 1.5), ("0003", 4.0), ("0004", 1.0)):
+    for version, helps in (("0001", True), ("0002", True), ("0003", False), ("0004", True)):
         (tmp_path / "versions" / version / "adapter").mkdir(parents=True)
-        report = {"before": {"loss": 3.0}, "after": {"loss": after}}
-        (tmp_path / "versions" / version / "adapter" / "report.json").write_text(json.dumps(report))
+        (tmp_path / "versions" / version / "adapter" / "report.json").write_text(json.dumps({"helps": helps}))
     assert read_settings(tmp_path, {}).adapter == str(tmp_path / "versions" / "0002" / "adapter")
     (tmp_path / "versions" / "0003" / "adapter" / "report.json").write_text("{}")
     with pytest.raises(SettingError, match="0003"):

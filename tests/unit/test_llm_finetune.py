@@ -1,6 +1,7 @@
 """finetune: a tiny model learns which title follows which, the report shows it, and the adapter brings it back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from zhiyin.ports import Call, Message
 
 pytest.importorskip("peft")
 
-from zhiyin.llm.finetune import Question, Tuning, _Head, as_text, finetune
+from zhiyin.llm.finetune import Measured, Question, Tuning, _Head, as_text, finetune
 from zhiyin.llm.huggingface import HuggingFace, load
 
 LETTERS = "abcdefghijkl"
@@ -45,6 +46,14 @@ def test_the_loss_falls_and_the_right_title_comes_first_more_often(tuned):
     text = as_text(report)
     assert f"-> {report.after.loss:.3f}" in text
     assert "by popularity" in text
+    assert report.helps
+    assert "leave the adapter out" not in text
+
+
+def test_an_adapter_that_ranks_worse_is_left_out_though_its_loss_fell(tuned):
+    report = replace(tuned[2], before=Measured(5.4, 0.2, 0.38), after=Measured(2.8, 0.13, 0.30))
+    assert not report.helps
+    assert "ranks people's next one worse: leave the adapter out" in as_text(report)
 
 
 def test_the_adapter_is_safe_small_and_changes_what_is_said(tuned):

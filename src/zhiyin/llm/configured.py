@@ -107,7 +107,7 @@ def read_settings(folder: Path | None = None, environment: Mapping[str, str] = o
 def tuned_adapter(folder: Path) -> Path:
     """The adapter that `zhiyin llm finetune` left in a workspace's current version, or in the newest before it that has one.
 
-    One that learned nothing by its own report is passed over. Raises SettingError when there is none.
+    One that does not help by its own report is passed over. Raises SettingError when there is none.
     """
     pointer = folder / "current"
     current = pointer.read_text().strip() if pointer.is_file() else ""
@@ -115,13 +115,13 @@ def tuned_adapter(folder: Path) -> Path:
     for report in (one for one in tuned if one.parts[-3] <= current):
         try:
             said = json.loads(report.read_text())
-            if said["after"]["loss"] < said["before"]["loss"]:
+            if said["helps"]:
                 return report.parent
         except (ValueError, KeyError, TypeError) as error:
             raise SettingError(f"{report}: cannot be read ({error!r}); run `zhiyin llm finetune` again") from error
     raise SettingError(
         f'[llm] adapter = "{VERSION}": no version up to {current or "the current one"} in {folder} holds an adapter that '
-        "learned something; run `zhiyin llm finetune` first"
+        "helps by its own report; run `zhiyin llm finetune`, or name the folder"
     )
 
 

@@ -83,6 +83,11 @@ class Report:
     trained_weights: int
     losses: tuple[float, ...]
 
+    @property
+    def helps(self) -> bool:
+        """Whether titles are likelier than before, and the right one does not stand lower among ten."""
+        return self.after.loss < self.before.loss and self.after.mrr >= self.before.mrr
+
 
 @dataclass(frozen=True)
 class Example:
@@ -123,13 +128,16 @@ def finetune(
     report = Report(
         model or "SmolLM2-135M-Instruct", before, after, popular, 1 / (OTHERS + 1), len(asked), len(examples), seen, count, losses
     )  # fmt: skip
-    (out / "report.json").write_text(json.dumps({**asdict(report), "tuning": asdict(tuning)}, indent=2) + "\n")
+    (out / "report.json").write_text(
+        json.dumps({**asdict(report), "helps": report.helps, "tuning": asdict(tuning)}, indent=2) + "\n"
+    )
     return report
 
 
 def as_text(report: Report) -> str:
     """The report in a few lines."""
-    gain = report.after.loss < report.before.loss
+    better = report.after.loss < report.before.loss
+    verdict = "it says titles better and ranks people's next one worse" if better else "it learned nothing that helps"
     return "\n".join(
         [
             f"{report.model}: {report.learned_from:,} of {report.examples:,} examples, {report.trained_weights:,} weights learned",
@@ -137,7 +145,7 @@ def as_text(report: Report) -> str:
             f"right title first of {OTHERS + 1}  {report.before.first:.1%} -> {report.after.first:.1%}"
             f"   (by popularity {report.popular:.1%}, by lot {report.chance:.1%}; {report.users} users)",
             f"mean reciprocal rank     {report.before.mrr:.3f} -> {report.after.mrr:.3f}",
-            "" if gain else "it learned nothing that helps: leave the adapter out",
+            "" if report.helps else f"{verdict}: leave the adapter out",
         ]
     ).rstrip()
 
