@@ -94,7 +94,8 @@ def finetune(
     """
     from zhiyin.console import Console
     from zhiyin.data.readers import read_folder
-    from zhiyin.llm.finetune import Tuning, as_text, finetune
+    from zhiyin.llm.finetune import Tuning, finetune
+    from zhiyin.llm.tuning_report import as_text
 
     tuning = Tuning(steps, batch, rank, history, learning_rate, users, seed, minutes)
     with Console() as console:

@@ -14,8 +14,9 @@ from zhiyin.ports import Call, Message
 
 pytest.importorskip("peft")
 
-from zhiyin.llm.finetune import Measured, Question, Tuning, _Head, as_text, finetune
+from zhiyin.llm.finetune import Question, Tuning, _Head, finetune
 from zhiyin.llm.huggingface import HuggingFace, load
+from zhiyin.llm.tuning_report import Measured, as_text
 
 LETTERS = "abcdefghijkl"
 
