@@ -7,7 +7,7 @@ data before the holdout and once on all of it, as in training; every ranker lear
 test candidates. With several --seeds a row is the mean over the seeds of every user's numbers. Rows of kind "ranker" go to
 leaderboard.md with the CPU seconds of one fit of that ranker; its milliseconds per request, the figures of each seed and
 the paired differences to the first ranker named are printed. A ranker may be followed by settings: "din(softmax=True,
-trust=0.5)". --encode: text vectors by the default recipe's encoder where the recipe itself wants none.
+trust=0.5)"; with a seed among them it is fitted by that one alone. --encode: text vectors by the default recipe's encoder where the recipe itself wants none.
 """
 
 from __future__ import annotations
@@ -141,8 +141,9 @@ def measured(world: World, text: str, seeds: list[int]) -> None:
     name, settings = re.fullmatch(r"(\w+)(?:\((.*)\))?", text).groups()  # type: ignore[union-attr]
     kind, own = class_of(name), eval(f"dict({settings or ''})", {})
     spent = []
-    for seed in seeds if hasattr(kind, "seed") or "seed" in kind.__dataclass_fields__ else seeds[:1]:
-        ranker = kind(**own, seed=seed) if "seed" in kind.__dataclass_fields__ else kind(**own)
+    chance = "seed" in kind.__dataclass_fields__ and "seed" not in own
+    for seed in seeds if chance else seeds[:1]:
+        ranker = kind(**own, seed=seed) if chance else kind(**own)
         started = time.process_time()
         ranker.fit(world.past, world.rows, world.valid)
         if isinstance(ranker, Refreshing):
@@ -155,6 +156,8 @@ def measured(world: World, text: str, seeds: list[int]) -> None:
         world.lists[text, seed] = first(found)
         each = (time.process_time() - started) / len(found) * 1000
         print(f"{text}, seed {seed}: fit {spent[-1]:.0f} s, {each:.1f} ms per request (CPU time)", flush=True)
+        if getattr(ranker, "course", None):
+            print(f"    {ranker.course}", flush=True)
     world.seconds[text] = float(np.mean(spent))
 
 

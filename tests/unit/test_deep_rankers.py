@@ -12,13 +12,14 @@ from zhiyin.data.timeline import DAY
 from zhiyin.errors import SettingError
 from zhiyin.item import Item, Items
 from zhiyin.learning.attention import TargetAttention
-from zhiyin.learning.embedding import FieldTable, Terms, pairwise
+from zhiyin.learning.embedding import FieldTable, Terms, mlp, pairwise
 from zhiyin.learning.loop import load_weights, weights_of
 from zhiyin.learning.ranking_losses import listwise_loss, pointwise_loss
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 from zhiyin.ranking.deep import forget_unseen, logits_of, ndcg
 from zhiyin.ranking.deep_codes import ItemCodes, buckets, code, crossed, liked_most, worth_reading
+from zhiyin.ranking.deep_gate import learn_gate
 from zhiyin.ranking.deep_inputs import NEIGHBOURS, DeepInputs
 from zhiyin.ranking.deep_layers import Sizes
 from zhiyin.ranking.deep_networks import DeepFMNetwork, DGFNetwork, DINNetwork, WideDeepNetwork
@@ -324,13 +325,31 @@ def test_dgf_with_the_gate_off_is_the_ranker_whose_branches_it_has(world, kind, 
     assert np.allclose(logits_of(single, batch), logits_of(fused, batch), atol=1e-6)
 
 
+def ungated(fused, plain):
+    """Give a network without a gate the weights of one with a gate."""
+    plain.load_state_dict({name: one for name, one in fused.state_dict().items() if not name.startswith("gate")})
+
+
 @pytest.mark.parametrize("gate", ["softmax", "sigmoid"])
 def test_the_gate_begins_open_and_alike_for_every_branch(world, gate):
     shape, batch = world[3].shape, batch_of(world)
     torch.manual_seed(0)
     fused, plain = DGFNetwork(shape, SIZES, ("wide", "deep"), gate), DGFNetwork(shape, SIZES, ("wide", "deep"), "off")
-    plain.load_state_dict({name: one for name, one in fused.state_dict().items() if not name.startswith("gate")})
+    ungated(fused, plain)
     assert np.allclose(logits_of(fused.eval(), batch), logits_of(plain.eval(), batch), atol=1e-6)
+
+
+@pytest.mark.parametrize("gate", ["softmax", "sigmoid"])
+def test_the_gate_begins_as_the_plain_sum_also_where_a_branch_has_nothing_to_say(world, gate):
+    shape, batch = world[3].shape, batch_of(world)
+    batch["gate"] = batch["gate"].copy()
+    batch["gate"][:, :5, GATE.index("no_text")] = 1
+    fused, plain = (network_of(DGFNetwork, shape, ("deep", "graph", "text"), kind) for kind in (gate, "off"))
+    ungated(fused, plain)
+    with torch.no_grad():
+        for weight in fused.gate[-1].parameters():
+            weight.zero_()
+    assert np.allclose(logits_of(fused, batch), logits_of(plain, batch), atol=1e-5)
 
 
 def test_deepfm_is_first_order_second_order_and_an_mlp(world):
@@ -355,16 +374,14 @@ def test_deepfm_is_first_order_second_order_and_an_mlp(world):
     assert logits_of(network, batch)[0, row] == pytest.approx(first + second + deep, abs=1e-4)
 
 
-def test_a_branch_without_input_says_nothing_and_a_softmax_gate_deals_out_its_weight(world):
+def test_a_branch_without_input_says_nothing(world):
     shape, batch = world[3].shape, batch_of(world)
     network = network_of(DGFNetwork, shape, ("deep", "graph", "text"), "softmax")
     bare = {name: array.copy() for name, array in batch.items()}
     bare["gate"][:, :, GATE.index("no_text")] = bare["gate"][:, :, GATE.index("no_graph")] = 1
-    tensors = {name: torch.from_numpy(array) for name, array in bare.items()}
-    from zhiyin.ranking.deep_layers import embedded
-
-    opened = network.opened(tensors, embedded(network.table, tensors, False)).detach().numpy()
-    assert np.allclose(opened, [3, 0, 0])
+    with torch.no_grad():
+        opened = network.opened(*network.apart({name: torch.from_numpy(array) for name, array in bare.items()})[1:])
+    assert np.allclose(opened, [1, 0, 0])
 
 
 def test_what_no_row_holds_says_nothing(world):
@@ -476,6 +493,65 @@ def test_two_fits_with_one_seed_agree_and_torch_keeps_its_own_chance(fitted):
 def test_branches_that_cannot_be_are_refused(wrong):
     with pytest.raises(SettingError, match="branches"):
         DGF(branches=wrong)
+
+
+def told_apart(count: int, lying: float, seed: int) -> list[dict[str, torch.Tensor]]:
+    """Requests for a gate alone: one branch is right; the other is right for popular items, noise times `lying` for the rest."""
+    chance = np.random.default_rng(seed)
+    right = np.eye(6)[chance.integers(0, 6, count)]
+    popular = (chance.random((count, 6)) < 0.5).astype(float)
+    noise = chance.normal(size=(count, 6))
+    loud = np.where(popular > 0, 2 * right, lying * noise)
+    seen = np.zeros((count, 6, len(GATE) + 2), np.float32)
+    seen[:, :, GATE.index("popularity")] = 2 * popular - 1
+    logits = np.stack([2 * right + 0.3 * noise, loud], 2).astype(np.float32)
+    columns = {"logits": logits, "seen": seen, "present": np.ones_like(logits), "labels": right, "mask": right >= 0}
+    return [
+        {name: torch.from_numpy(one[start : start + 32]) for name, one in columns.items()}
+        for start in range(0, count, 32)
+    ]
+
+
+class TwoBranches(DGFNetwork):
+    """A gate over logits that are given."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.kind, self.gate = "softmax", mlp(len(GATE) + 2, (16,), 0.0, 2)
+        torch.nn.init.zeros_(self.gate[-1].weight)
+        torch.nn.init.zeros_(self.gate[-1].bias)
+
+    def apart(self, batch):
+        return batch["logits"], batch["seen"], batch["present"]
+
+
+def test_the_gate_shuts_a_branch_where_it_lies():
+    network, asked = TwoBranches(), told_apart(400, 3.0, 0)
+    gain, error = learn_gate(network, asked, 0)
+    assert gain > 5 * error
+    with torch.no_grad():
+        opened = network.opened(asked[0]["seen"], asked[0]["present"])[:, :, 1]
+    popular = asked[0]["seen"][:, :, GATE.index("popularity")] > 0
+    assert opened[popular].mean() > opened[~popular].mean() + 0.5
+
+
+def test_a_gate_without_a_gain_stays_open():
+    network, asked = TwoBranches(), told_apart(60, 0.0, 1)
+    for batch in asked:
+        batch["logits"] = torch.zeros_like(batch["logits"])
+    assert learn_gate(network, asked, 0)[0] == 0
+    assert not any(weight.any() for weight in network.gate[-1].parameters())
+
+
+def test_the_branches_learn_as_without_a_gate_and_the_gate_after_them(fitted):
+    items, rows, valid = catalogue(), requests(60, 0, "source"), requests(40, 1, "source")
+    plain, gated = (
+        DGF(**SMALL, epochs=2, batch=8, gate=gate).fit(dataset(items), rows, valid) for gate in ("off", "sigmoid")
+    )
+    assert set(gated.weights) - set(plain.weights) == {name for name in gated.weights if name.startswith("gate")}
+    assert set(gated.course) == {"gate gained", "standard error"}
+    assert plain.course == {}
+    assert all(np.array_equal(plain.weights[name], gated.weights[name]) for name in plain.weights)
 
 
 def test_ndcg_of_one_list():

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from zhiyin.learning.embedding import FieldTable, mlp
 from zhiyin.ranking.deep_inputs import NEIGHBOURS
-from zhiyin.ranking.deep_layers import Batch, Deep, Factorised, Fields, Interest, Linear, Sizes, Space, Wide, embedded
+from zhiyin.ranking.deep_layers import Batch, Deep, Factorised, Interest, Linear, Sizes, Space, Wide, embedded
 from zhiyin.ranking.deep_rows import GATE, Shape
 
 
@@ -61,14 +61,11 @@ class DINNetwork(nn.Module):
         return logits
 
 
-BRANCHES = ("linear", "wide", "fm", "deep", "din", "graph", "text")
-
-
 class DGFNetwork(nn.Module):
     """Deep Gated Fusion: Σ gate_b · logit_b over its branches. gate: "softmax", "sigmoid" or "off" (all 1).
 
-    The gate begins at 1 for every branch. A branch without input (no text, no place in a graph) has the logit 0, and a
-    softmax gate deals its weight to the others.
+    The gate stands at 1 for every branch while the branches learn, and learns after them: see deep_gate. A branch without
+    input (no text, no place in a graph) has the gate 0, and with "softmax" those of the others add up to their number.
     """
 
     def __init__(self, shape: Shape, sizes: Sizes, branches: Sequence[str], gate: str) -> None:
@@ -82,23 +79,28 @@ class DGFNetwork(nn.Module):
         if self.gate is not None:
             nn.init.zeros_(self.gate[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(self.gate[-1].bias)  # type: ignore[arg-type]
+            self.gate.requires_grad_(False)
 
     def forward(self, batch: Batch) -> Tensor:
         """See the module."""
+        logits, seen, present = self.apart(batch)
+        return (self.opened(seen, present) * logits).sum(2)
+
+    def apart(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """The logit of every branch, what the gate sees, and which branches have input (0 or 1). [requests, n, …]"""
         fields = embedded(self.table, batch, history="din" in self.branches)
         logits = torch.stack([branch(batch, fields) for branch in self.branches.values()], 2)
-        return (self.opened(batch, fields) * logits).sum(2)
+        context = fields.request[:, -self.contexts :].flatten(1).unsqueeze(1).expand(-1, logits.shape[1], -1)
+        return logits, torch.cat([batch["gate"], context], 2), self._present(batch)
 
-    def opened(self, batch: Batch, fields: Fields) -> Tensor:
-        """How far each branch's gate is open. [requests, n, branches]"""
-        present = self._present(batch)
+    def opened(self, seen: Tensor, present: Tensor) -> Tensor:
+        """How far each branch's gate is open, by what apart() gives. [requests, n, branches]"""
         if self.gate is None:
             return present
-        context = fields.request[:, -self.contexts :].flatten(1).unsqueeze(1).expand(-1, present.shape[1], -1)
-        seen = self.gate(torch.cat([batch["gate"], context], 2))
+        told = self.gate(seen)
         if self.kind == "sigmoid":
-            return 2 * torch.sigmoid(seen) * present
-        return torch.softmax(seen.masked_fill(present == 0, -1e9), 2) * present * present.shape[2]
+            return 2 * torch.sigmoid(told) * present
+        return torch.softmax(told.masked_fill(present == 0, -1e9), 2) * present * present.sum(2, keepdim=True)
 
     def _present(self, batch: Batch) -> Tensor:
         columns = []
