@@ -14,7 +14,8 @@ from serving_world import NOW, Folder, fill, fitted
 
 from zhiyin.errors import SavedVersionError
 from zhiyin.serving.app import create_app
-from zhiyin.serving.engine import Engine, Settings, open_engine
+from zhiyin.serving.engine import Engine, open_engine
+from zhiyin.serving.settings import Settings
 from zhiyin.stores.sql import SqlStore
 from zhiyin.version import save_version
 from zhiyin.workspace import Workspace

@@ -27,6 +27,7 @@ from zhiyin.serving.failures import Refused
 from zhiyin.serving.feedback import sentence
 from zhiyin.serving.forgetting import forget_with
 from zhiyin.serving.gate import Gate, Measurements
+from zhiyin.serving.pictures import make_pictures
 from zhiyin.serving.portraits import make_portraits
 from zhiyin.serving.reference import reference_page
 from zhiyin.serving.routes import make_routes, reply
@@ -64,6 +65,7 @@ def create_app(engine: Engine) -> FastAPI:
     _say_failures(app)
     app.include_router(_operations(app, engine))
     app.include_router(make_portraits(engine))
+    app.include_router(make_pictures(engine))
     app.include_router(make_routes(engine))
     app.include_router(make_chat(engine))
     forget_with(engine)

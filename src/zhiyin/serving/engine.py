@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
@@ -29,6 +29,7 @@ from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.live import Live, try_out
 from zhiyin.serving.search import reasons
+from zhiyin.serving.settings import Settings
 from zhiyin.trace import Trace
 from zhiyin.understanding.extract import about
 
@@ -52,21 +53,6 @@ class Versions(Protocol):
     def forget_user(self, user_id: str) -> int: ...
 
     def manifests(self) -> list[dict[str, Any]]: ...
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a server behaves. unknown_items: "reject" or "accept" events of items not in the catalogue. impressions:
-    whether what was shown is logged. keys: SHA-256 (hex) of the API keys allowed; none leaves the door open.
-    rate: requests a second and key (or address), 0 for no limit. burst: requests that may come at once. most_bytes: of a body.
-    """
-
-    unknown_items: str = "reject"
-    impressions: bool = True
-    keys: frozenset[str] = frozenset()
-    rate: float = 0.0
-    burst: int = 50
-    most_bytes: int = 4_000_000
 
 
 class Engine:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhiyin.errors import SettingError
-from zhiyin.serving.engine import Settings, open_engine
+from zhiyin.serving.engine import open_engine
+from zhiyin.serving.settings import Settings
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -33,7 +36,8 @@ def run_server(workspace: Workspace, host: str, port: int) -> None:
 
 
 def settings_from(environment: os._Environ[str] | dict[str, str]) -> Settings:
-    """Settings from ZHIYIN_API_KEYS, ZHIYIN_RATE (requests a second), ZHIYIN_IMPRESSIONS and ZHIYIN_UNKNOWN_ITEMS."""
+    """Settings from ZHIYIN_API_KEYS, ZHIYIN_RATE (requests a second), ZHIYIN_IMPRESSIONS, ZHIYIN_UNKNOWN_ITEMS,
+    ZHIYIN_PICTURES (a folder) and ZHIYIN_PICTURE_HOSTS (comma between)."""
     keys = [key.strip() for key in environment.get("ZHIYIN_API_KEYS", "").split(",") if key.strip()]
     unknown = environment.get("ZHIYIN_UNKNOWN_ITEMS", "reject")
     if unknown not in ("reject", "accept"):
@@ -42,9 +46,15 @@ def settings_from(environment: os._Environ[str] | dict[str, str]) -> Settings:
         rate = float(environment.get("ZHIYIN_RATE", "0"))
     except ValueError as error:
         raise SettingError(f"ZHIYIN_RATE: must be a number of requests a second ({error})") from error
+    hosts = [host.strip().casefold() for host in environment.get("ZHIYIN_PICTURE_HOSTS", "").split(",") if host.strip()]
+    for host in hosts:
+        if not re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::\d{1,5})?", host):
+            raise SettingError(f"ZHIYIN_PICTURE_HOSTS: {host!r} is no host; give names such as img.example.com")
     return Settings(
         unknown_items=unknown,
         impressions=environment.get("ZHIYIN_IMPRESSIONS", "on") != "off",
         keys=frozenset(hashlib.sha256(key.encode()).hexdigest() for key in keys),
         rate=rate,
+        pictures=Path(environment.get("ZHIYIN_PICTURES", "images")),
+        picture_hosts=frozenset(hosts),
     )

@@ -31,6 +31,9 @@ async function call(method, path, body) {
   return value;
 }
 
+/** Where an item's picture is; the server says what may be shown. */
+export const pictureOf = (id) => `/items/${segment(id)}/picture`;
+
 const segment = (id) => encodeURIComponent(id);
 const query = (values) => new URLSearchParams(Object.entries(values).filter(([, value]) => value !== undefined && value !== "")).toString();
 
@@ -42,6 +45,7 @@ export function itemOf(raw) {
     title: String(meta.title || raw.item_id),
     text: String(meta.text ?? ""),
     attributes: meta.attributes ?? {},
+    pictured: (meta.images ?? []).length > 0,
     score: raw.score ?? null,
     rank: raw.rank ?? null,
     source: raw.source ?? "",

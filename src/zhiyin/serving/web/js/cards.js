@@ -2,7 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { attributeName, quantity, t } from "./i18n.js";
-import { label } from "./label.js";
+import { face } from "./picture.js";
 
 const MAX_TRAITS = 3;
 const TELLING = ["type", "genres", "category", "grapes", "country", "year", "price"]; // what tells most, where there is such a thing
@@ -42,7 +42,7 @@ export function opinions(item, mark, say) {
 /** A card. size: "lead", "full" or "small"; on: { open, say }. */
 export function card(item, { size, mark, move, on }) {
   return h("article", { class: `card card-${size === "lead" ? "full card-lead" : size}`, data: { key: item.id, item: item.id } },
-    h("div", { class: "card-label" }, label(item), moveBadge(move)),
+    h("div", { class: "card-label" }, face(item), moveBadge(move)),
     h("div", { class: "card-words" },
       h("h3", { class: "card-title" },
         h("button", { type: "button", class: "card-open", aria: { label: t("open", { title: item.title }) }, onclick: () => on.open(item) }, item.title)),

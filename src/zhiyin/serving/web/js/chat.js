@@ -4,7 +4,7 @@ import { byId, h, icon, put } from "./dom.js";
 import { t } from "./i18n.js";
 import { talk } from "./chat_wire.js";
 import { loadProfile, load } from "./actions.js";
-import { label } from "./label.js";
+import { face } from "./picture.js";
 import { state } from "./state.js";
 
 const talked = { id: null, turns: [], busy: false, user: null };
@@ -46,7 +46,7 @@ function drawTurn(turn, on) {
 }
 
 function found(item, on) {
-  return h("li", { class: "found", data: { item: item.id } }, h("div", { class: "found-label", aria: { hidden: "true" } }, label(item)),
+  return h("li", { class: "found", data: { item: item.id } }, h("div", { class: "found-label", aria: { hidden: "true" } }, face(item)),
     h("div", {}, h("button", { type: "button", class: "link found-title", onclick: () => on.openId(item.id) }, item.title),
       h("p", { class: "traits" }, item.facts || item.explanation)));
 }

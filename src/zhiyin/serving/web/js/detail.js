@@ -3,7 +3,7 @@
 import { h, icon, put } from "./dom.js";
 import { attributeName, has, number, quantity, t } from "./i18n.js";
 import { card, opinions } from "./cards.js";
-import { label } from "./label.js";
+import { face } from "./picture.js";
 import { state } from "./state.js";
 
 /** The head every dialog has. */
@@ -38,7 +38,7 @@ export function drawDetail(dialog, item, similar, on) {
     : h("div", { class: "row" }, similar.map((one) => card(one, { size: "small", mark: state.marks.get(one.id), on })));
   put(dialog, dialogHead(dialog, "detail-title", item.title),
     h("div", { class: "dialog-body", data: { item: item.id } },
-      h("div", { class: "detail-label" }, label(item)),
+      h("div", { class: "detail-label" }, face(item)),
       h("div", { class: "detail-acts" }, standing(item), opinions(item, state.marks.get(item.id), (kind) => on.say(item, kind))),
       item.text ? h("p", { class: "detail-text" }, item.text) : null,
       h("h3", {}, t("why")), reasons(item),

@@ -1,4 +1,4 @@
-// The label of an item: there are no pictures in the data, so its attributes are drawn as a chord on seven strings. Each
+// The label of an item: what stands where it has no picture. Its attributes are drawn as a chord on seven strings. Each
 // attribute plucks one string with a harmonic of its own, so that items which share attributes look alike.
 
 import { h, s } from "./dom.js";

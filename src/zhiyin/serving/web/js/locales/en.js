@@ -9,7 +9,7 @@ export default {
   note_trending: "What is being picked lately", note_related: "Often enjoyed by the same people", note_fresh: "New in the catalogue", note_surprise: "A little off your usual key",
   wish_on: "Wish: {text}", wish_clear: "Remove the wish", filters: "Filters", filters_on: "Filters, {count} on", filter_any: "Any", filter_clear: "Clear filters",
   filter_from: "{name}, from", filter_to: "{name}, to", from: "from", to: "to", filter_remove: "Remove filter {name}",
-  open: "Open {title}", tip_like: "I like this", tip_dislike: "Not for me", topic_start: "Start with", like: "Like {title}", liked: "You like {title}", dislike: "Not for me: {title}", scroll_back: "Scroll back", scroll_on: "Scroll on",
+  picture: "Picture of {title}", open: "Open {title}", tip_like: "I like this", tip_dislike: "Not for me", topic_start: "Start with", like: "Like {title}", liked: "You like {title}", dislike: "Not for me: {title}", scroll_back: "Scroll back", scroll_on: "Scroll on",
   new_here: "new", moved_up: "up {n}", moved_down: "down {n}", empty_shelf: "Nothing here yet.", empty_list: "Nothing fits. Loosen a filter or let a topic back in.",
   loading: "Tuning…",
   said_like: "You like {title}.", said_dislike: "{title} is out.", said_click: "You opened {title}.", said_wish: "Tuned to your wish.", said_profile: "Profile changed.", said_filter: "Filters applied.",

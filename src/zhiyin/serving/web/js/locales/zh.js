@@ -8,7 +8,7 @@ export default {
   note_for_you: "与你告诉我们的一切合拍", note_for_guest: "大家都喜欢的；你点一次喜欢，它就会变", note_trending: "大家最近在选的", note_related: "同一些人常常也喜欢", note_fresh: "刚刚上架", note_surprise: "稍稍偏离你惯常的调子",
   wish_on: "心愿：{text}", wish_clear: "取消心愿", filters: "筛选", filters_on: "筛选，已选 {count} 项", filter_any: "不限", filter_clear: "清除筛选",
   filter_from: "{name}，最低", filter_to: "{name}，最高", from: "从", to: "到", filter_remove: "移除筛选 {name}",
-  open: "打开 {title}", tip_like: "喜欢", tip_dislike: "不合口味", topic_start: "从这里开始", like: "喜欢 {title}", liked: "你喜欢 {title}", dislike: "不合口味：{title}", scroll_back: "向前滚动", scroll_on: "向后滚动",
+  picture: "“{title}”的图片", open: "打开 {title}", tip_like: "喜欢", tip_dislike: "不合口味", topic_start: "从这里开始", like: "喜欢 {title}", liked: "你喜欢 {title}", dislike: "不合口味：{title}", scroll_back: "向前滚动", scroll_on: "向后滚动",
   new_here: "新", moved_up: "升 {n}", moved_down: "降 {n}", empty_shelf: "这里还没有内容。", empty_list: "没有符合的内容。放宽筛选，或放回一个主题。",
   loading: "调音中……",
   said_like: "已喜欢 {title}。", said_dislike: "已移除 {title}。", said_click: "已打开 {title}。", said_wish: "已按你的心愿调整。", said_profile: "画像已更新。", said_filter: "已筛选。",
