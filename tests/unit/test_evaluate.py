@@ -13,16 +13,25 @@ from zhiyin.data.split import leave_one_out, time_split
 from zhiyin.errors import DataError, SettingError, TooLarge
 from zhiyin.evaluation.evaluate import evaluate, fit_each, refuse_leaks
 from zhiyin.evaluation.lists import FUSED, WHOLE, alone, ranked_lists
-from zhiyin.evaluation.report import print_report, read_report, write_report
+from zhiyin.evaluation.report import of_newcomers, print_report, read_report, write_report
 from zhiyin.evaluation.run import run_evaluation
 from zhiyin.evaluation.tune import tune
 from zhiyin.item import Item, Items
 from zhiyin.part import learned, part, setting
+from zhiyin.query import Query
 from zhiyin.recipe import read_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.transition import Transition
 from zhiyin.stages import Scorer
+
+
+def with_newcomers(data, item, count=12):
+    """The same data and people who come at its very end and all take the same item first."""
+    table = data.interactions
+    users = [data.users[user] for user in table.users] + [f"new{n}" for n in range(count)]
+    items = [data.items[one].item_id for one in table.items] + [data.items[item].item_id] * count
+    return build(users, data.items, items, np.append(table.times, np.full(count, table.times.max() + 1)))
 
 
 def walks(users=80, items=30, length=9, seed=0, noise=0.2, windows=False):
@@ -214,3 +223,26 @@ def test_popularity_stays_plain_when_the_recipe_tunes_its_own():
     found = tune(recipe, time_split(walks()), budget=4)
     assert found.baselines["popularity"].half_life == 0
     assert {trial.part for trial in found.trials} >= {"popular", "baseline recent", "baseline transition"}
+
+
+def test_people_without_a_history_are_reported_apart(tmp_path):
+    split = time_split(with_newcomers(walks(), item=9))
+    report = evaluate(Recommender(retrieve=[Popular(), Transition()]), split)
+    assert {row.kind for row in report.newcomers} == {"whole", "fused", "part", "baseline"}
+    whole, *_ = report.newcomers
+    place = Popular().fit(split.test_fit).retrieve([Query()], 30)[0].items.tolist().index(split.newcomers.targets[0][0])
+    assert place < 10, "or nothing would be measured"
+    best = next(row for row in report.newcomers if row.name == "popularity")
+    assert whole.metrics["ndcg@10"] == best.metrics["ndcg@10"] == pytest.approx(1 / np.log2(2 + place))
+    assert "people without a history" in of_newcomers(report)[0]
+    assert len(report.per_user["whole:recommender"]["ndcg@10"]) == len(split.test), "and are in no other number"
+    write_report(report, tmp_path / "r.json")
+    assert read_report(tmp_path / "r.json").document() == report.document()
+    assert of_newcomers(evaluate(Recommender(retrieve=[Popular()]), time_split(walks()))) == []
+
+
+def test_a_report_from_before_newcomers_were_asked_is_still_read(tmp_path):
+    document = evaluate(Recommender(retrieve=[Popular()]), time_split(walks())).document()
+    del document["newcomers"]
+    (tmp_path / "old.json").write_text(json.dumps(document))
+    assert read_report(tmp_path / "old.json").newcomers == []

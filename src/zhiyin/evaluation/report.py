@@ -120,7 +120,8 @@ def read_report(path: Path) -> Report:
     """A report from its JSON. Raises DataError when the file is not one."""
     try:
         document = json.loads(path.read_text())
-        rows, new = ([_row(one) for one in document[name]] for name in ("rows", "newcomers"))
+        rows = [_row(one) for one in document["rows"]]
+        new = [_row(one) for one in document.get("newcomers", ())]  # reports of earlier versions have none
         trials = [
             Trial(**one | {"ndcg": float("nan") if one["ndcg"] is None else one["ndcg"]}) for one in document["tuning"]
         ]
