@@ -17,7 +17,7 @@ from zhiyin.item import Item
 from zhiyin.ports import StoredProfile
 from zhiyin.stores import schema
 from zhiyin.stores.rows import item_digest, profile_json, profile_of
-from zhiyin.stores.sql_log import SqlLog
+from zhiyin.stores.sql_log import SqlLog, wipe_log
 
 BATCH = 500
 """Rows a statement writes or asks for at once."""
@@ -158,6 +158,7 @@ class SqlProfiles:
     def delete(self, user_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.profiles).where(schema.profiles.c.user_id == user_id))
+        wipe_log(self.engine)
         return done.rowcount > 0
 
 
@@ -198,7 +199,8 @@ def _engine(url: str, sync: str) -> sa.Engine:
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
-        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -131072"):
+        # What is deleted is also gone from the file's free pages.
+        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -131072", "secure_delete = ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine

@@ -77,7 +77,9 @@ class SqlLog:
 
     def delete_user(self, user_id: str) -> int:
         with self.engine.begin() as connection:
-            return connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
+            gone = connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
+        wipe_log(self.engine)
+        return gone
 
     @contextmanager
     def bulk(self) -> Iterator[None]:
@@ -173,3 +175,17 @@ def _write_staging(file: str, rows: pl.DataFrame) -> None:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.adbc_ingest("incoming", rows, mode="create")
+
+
+def wipe_log(engine: sa.Engine) -> None:
+    """Empty SQLite's write-ahead log, in which what was just deleted can still be read; later, where somebody is reading."""
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 500")  # nobody waits a minute for a reader
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        cursor.execute("PRAGMA busy_timeout = 60000")
+    finally:
+        connection.close()
