@@ -226,14 +226,14 @@ def test_popularity_stays_plain_when_the_recipe_tunes_its_own():
 
 
 def test_people_without_a_history_are_reported_apart(tmp_path):
-    split = time_split(with_newcomers(walks(), item=9))
+    before = time_split(with_newcomers(walks(), item=0)).test_fit  # the cut does not depend on what they take
+    third = int(Popular().fit(before).retrieve([Query()], 3)[0].items[2])
+    split = time_split(with_newcomers(walks(), third))
     report = evaluate(Recommender(retrieve=[Popular(), Transition()]), split)
     assert {row.kind for row in report.newcomers} == {"whole", "fused", "part", "baseline"}
     whole, *_ = report.newcomers
-    place = Popular().fit(split.test_fit).retrieve([Query()], 30)[0].items.tolist().index(split.newcomers.targets[0][0])
-    assert place < 10, "or nothing would be measured"
     best = next(row for row in report.newcomers if row.name == "popularity")
-    assert whole.metrics["ndcg@10"] == best.metrics["ndcg@10"] == pytest.approx(1 / np.log2(2 + place))
+    assert whole.metrics["ndcg@10"] == best.metrics["ndcg@10"] == pytest.approx(1 / np.log2(4))
     assert "people without a history" in of_newcomers(report)[0]
     assert len(report.per_user["whole:recommender"]["ndcg@10"]) == len(split.test), "and are in no other number"
     write_report(report, tmp_path / "r.json")
