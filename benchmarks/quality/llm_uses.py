@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -130,7 +131,10 @@ def reasons(model: Timed, store: MemoryStore, count: int) -> None:
 
         def emit(self, record: logging.LogRecord) -> None:
             text = record.getMessage().removeprefix("not said: ")
-            why["other words" if text.startswith("the words") else text.split(";")[0][:60]] += 1
+            why_not = (
+                "other words" if text.startswith("the words") else re.sub(r"\d[\d.,]*|“.*”", "…", text.split(";")[0])
+            )
+            why[why_not] += 1
 
     log = logging.getLogger("zhiyin.explanation")
     log.setLevel(logging.INFO), log.addHandler(Heard())
