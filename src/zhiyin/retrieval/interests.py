@@ -13,9 +13,13 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow
+from zhiyin.retrieval.recency import HALF_LIVES, faded_likes, gained, hidden, newest_tenth
 from zhiyin.retrieval.terms import replaced
 from zhiyin.stages import Scorer
 from zhiyin.understanding.topics import faded
+
+POWERS = (0.75, 1.0, 1.5, 2.0, 3.0)
+"""How much it may count how many people like an item."""
 
 GIVEN = frozenset(("asked for", "said"))
 """Reasons of interests that do not come from the history."""
@@ -27,9 +31,10 @@ class Interests(Scorer):
 
     A topic's strength is the sum of the faded, signed weights of the events whose items have it, times its rarity
     (log items / items with it); what a person asked for counts as much as their strongest topic, times `asked`. An item's
-    score is the sum of strength times rarity over its topics, divided by the length of its own rarities, times a little of how
-    many people like it; below 0 where more
-    speaks against it; items that share no topic with the person never come. A refused topic counts nothing: what must not be shown is left out elsewhere.
+    score is the sum of strength times rarity over its topics, divided by the length of its own rarities, times how many people
+    like it now: a profile says which topics, and inside a topic what others take lately comes first. Below 0 where more speaks
+    against it; items that share no topic with the person never come. A refused topic counts nothing: what must not be shown is
+    left out elsewhere.
     """
 
     half_life: float = setting(720.0, above=0, tune=(180.0, 720.0), at_request=True)
@@ -38,15 +43,19 @@ class Interests(Scorer):
     """What a topic that was asked for counts, against the strongest topic of the history."""
     dislike: float = setting(0.5, least=0, tune=(0.25, 0.5, 1.0), at_request=True)
     """What a disliked event counts, against a liked one."""
-    length: float = setting(0.5, least=0, most=1, tune=(0.0, 0.5, 1.0))
+    length: float = setting(1.0, least=0, most=1, tune=(0.0, 0.5, 1.0))
     """How much an item with many topics is held back, 0 to 1."""
 
-    known: float = setting(0.75, least=0, most=1, tune=(0.0, 0.5, 0.75, 1.0), at_request=True)
-    """How much an item counts that many people liked: its score times (likes + 1) to this power; 0 reads the topics alone."""
+    known: float = setting(-1.0, least=-1, most=4, tune=(-1.0, 0.5, 1.0, 2.0), at_request=True)
+    """How much an item counts that many people like: its score times (likes + 1) to this power; 0 reads the topics alone, -1
+    takes the power that ranks the newest tenth of the likes best."""
+    recent: float = setting(-1.0, least=-1, tune=(-1.0, 0.0, 30.0))
+    """Days after which a like counts half in that; 0 counts all time alike, -1 chooses as above."""
 
     topics: sparse.csr_matrix = learned()
     likes: Floats = learned()
     names: Array = learned()
+    chosen: dict[str, float] = learned()
 
     def __post_init__(self) -> None:
         self._positions: dict[tuple[str, str], int] | None = None
@@ -58,9 +67,26 @@ class Interests(Scorer):
         tags = dataset.items.tags
         self._positions = dict(tags.positions)
         self.topics = tags.matrix.astype(np.float32)
-        self.likes = dataset.popularity()
         self._settle()
+        self.chosen = self._choose(dataset)
+        self.likes = faded_likes(dataset, self.chosen["recent"])
         return self
+
+    def _choose(self, dataset: Dataset) -> dict[str, float]:
+        """How fast likes fade and how much they count, as set, or as it would have served the newest likes best."""
+        days = [self.recent] if self.recent >= 0 else list(HALF_LIVES)
+        powers = [self.known] if self.known >= 0 else list(POWERS)
+        cases = newest_tenth(dataset) if len(days) + len(powers) > 2 else None
+        if cases is None:
+            return {"recent": max(self.recent, 0.0), "known": self.known if self.known >= 0 else POWERS[0]}
+        alone = hidden(cases, self._topical([cases.query(row) for row in range(len(cases))]))
+
+        def worth(recent: float, known: float) -> float:
+            return gained(cases, _times(alone, (faded_likes(cases.known, recent) + 1) ** known))
+
+        middle = powers[len(powers) // 2]
+        recent = max(days, key=lambda one: worth(one, middle))
+        return {"recent": recent, "known": max(powers, key=lambda one: worth(recent, one))}
 
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable."""
@@ -126,19 +152,23 @@ class Interests(Scorer):
         """What an item's score is multiplied by. [items]"""
         likes = np.zeros(self.topics.shape[0], np.float32)
         likes[: len(self.likes)] = self.likes
-        return np.asarray((likes + 1) ** self.known, np.float32)
+        power = self.known if self.known >= 0 else self.chosen["known"]
+        return np.asarray((likes + 1) ** power, np.float32)
 
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""
         need_fitted(self)
+        return _times(self._topical(queries), self._prior())
+
+    def _topical(self, queries: Sequence[Query]) -> Floats:
+        """What the topics alone say, NEVER where they say nothing. [queries, items]"""
         _, columns = self._weighted()
-        prior = self._prior()
         rows = np.empty((len(queries), columns.shape[1]), np.float32)
         for row, query in enumerate(queries):
             strength = self._strengths(query)
             topics = np.flatnonzero(strength)
             # Of somebody who only said what they dislike, nothing is known to like.
-            rows[row] = follow(columns, topics, strength[topics]) * prior if (strength > 0).any() else 0
+            rows[row] = follow(columns, topics, strength[topics]) if (strength > 0).any() else 0
         return np.where(rows != 0, rows, NEVER).astype(np.float32)
 
     def contributions(self, query: Query, items: Ints) -> Floats:
@@ -151,3 +181,9 @@ class Interests(Scorer):
             likeness = (rows[query.profile.history.items[events]] @ columns[:, items[known]]).toarray()
             result[np.ix_(known, events)] = (likeness * weights[:, None]).T * self._prior()[items[known], None]
         return result
+
+
+def _times(scores: Floats, prior: Floats) -> Floats:
+    """Scores times how well known the items are; NEVER stays NEVER."""
+    made = np.multiply(scores, prior, out=np.full(scores.shape, NEVER, np.float32), where=np.isfinite(scores))
+    return np.asarray(made, np.float32)
