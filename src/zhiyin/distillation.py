@@ -67,7 +67,8 @@ class Outcome:
         kept = "kept" if self.taught else "no gain: the student stays as it was"
         return [
             first,
-            f"taught by {self.lessons:,} lists: {self.after:.4f}, {mean:+.4f} ({low:+.4f} to {high:+.4f}); {kept}",
+            f"taught by {self.lessons:,} lists: {self.after:.4f}, {self.after / max(self.teacher, 1e-12):.0%} of the teacher's, "
+            f"{mean:+.4f} ({low:+.4f} to {high:+.4f}); {kept}",
         ]
 
 
@@ -94,27 +95,27 @@ def distill(
     check_teachable(student)
     past, found = held_out(dataset, "auto")
     cases = found[0]
-    judging, teaching = _apart(cases, judges, seed)
+    judging, teaching = apart(cases, judges, seed)
     progress("fit the teacher on the past")
     teacher.fit(past)
     progress("fit the student on the past")
     student.fit(past)
     teacher.take_catalogue(dataset)
     student.take_catalogue(dataset)
-    theirs, ours = _gains(teacher, judging), _gains(student, judging)
+    theirs, ours = gains(teacher, judging), gains(student, judging)
     why = _refusal(theirs, ours)
     after, count, taught = ours, 0, False
     if not why:
-        learned = _lists(teacher, student, teaching.sample(requests, seed), k, progress)
+        learned = lists_of(teacher, student, teaching.sample(requests, seed), k, progress)
         progress(f"teach the student by {len(learned.queries):,} lists")
         before = dict(student.retrievers), student.rankers
-        count = _teach(student, learned, past, placebo, seed)
-        after = _gains(student, judging)
+        count = teach(student, learned, past, placebo, seed)
+        after = gains(student, judging)
         taught = bool(after.mean() > ours.mean())
         if not taught:
             student.retrievers, student.rankers = before
     progress("fit the student on everything")
-    _settle(student, dataset)
+    settle(student, dataset)
     gap = Resamples(np.stack([after, ours], 1)).difference(0, 1)
     return Outcome(
         float(theirs.mean()), float(ours.mean()), float(after.mean()), (gap.mean, gap.low, gap.high), why, taught, count
@@ -146,14 +147,14 @@ def _refusal(teacher: Doubles, student: Doubles) -> str:
     )
 
 
-def _apart(cases: Cases, share: float, seed: int) -> tuple[Cases, Cases]:
+def apart(cases: Cases, share: float, seed: int) -> tuple[Cases, Cases]:
     """The cases of a random share of the people, 2,000 at most, and the others."""
     order = np.random.default_rng(seed).permutation(len(cases))
     cut = min(max(int(len(cases) * share), 1), 2000)
     return cases.rows(np.sort(order[:cut])), cases.rows(np.sort(order[cut:]))
 
 
-def _gains(recommender: Recommender, cases: Cases) -> Doubles:
+def gains(recommender: Recommender, cases: Cases) -> Doubles:
     """NDCG@10 of every case. [cases]"""
     lists = np.full((len(cases), 10), -1, np.int32)
     start = 0
@@ -176,7 +177,8 @@ class Learned:
     right: Bools
 
 
-def _lists(teacher: Recommender, student: Recommender, cases: Cases, k: int, progress: Progress) -> Learned:
+def lists_of(teacher: Recommender, student: Recommender, cases: Cases, k: int, progress: Progress = silent) -> Learned:
+    """What both would show for some questions, with the teacher's scores. k: see distill."""
     queries, lists, shown, targets, right = [], [], [], [], []
     for asked, wanted in cases.batches(BATCH, k):
         theirs, candidates = _ordered(teacher, asked), student.candidates(asked, student.shelves[FOR_YOU])
@@ -208,7 +210,7 @@ def _place(items: Ints, targets: Ints) -> int:
     return int(at[0]) if len(at) else len(items)
 
 
-def _teach(student: Recommender, learned: Learned, past: Dataset, placebo: bool, seed: int) -> int:
+def teach(student: Recommender, learned: Learned, past: Dataset, placebo: bool, seed: int) -> int:
     """Teach copies of the student's parts and put them in its place. Returns how many lists were learned from."""
     given = lessons(learned.queries, learned.lists, right=learned.right)
     if placebo:
@@ -219,10 +221,15 @@ def _teach(student: Recommender, learned: Learned, past: Dataset, placebo: bool,
             retrievers[name] = copy.copy(part)  # a part puts new arrays in place of old ones, so a shallow copy will do
             retrievers[name].taught_by(past, given)
     student.retrievers = retrievers
+    shown = learned.shown
+    if student.rankers and any(isinstance(part, Teachable) for part in retrievers.values()):
+        shown = [
+            replace(one, dropped=()) for one in student.candidates(learned.queries)
+        ]  # what they now are asked about
     rankers = tuple(copy.deepcopy(ranker) for ranker in student.rankers)
-    rows = RankingRows(learned.queries, learned.shown, [
+    rows = RankingRows(learned.queries, shown, [
         grades(one.items, items, scores, target)
-        for one, items, scores, target in zip(learned.shown, given.items, given.scores, learned.targets, strict=True)
+        for one, items, scores, target in zip(shown, given.items, given.scores, learned.targets, strict=True)
     ])  # fmt: skip
     cut = np.random.default_rng(seed).random(len(rows)) < 0.1
     for ranker in rankers:
@@ -248,8 +255,8 @@ def _some(rows: RankingRows, chosen: Array) -> RankingRows:
     return RankingRows([rows.queries[r] for r in at], [rows.candidates[r] for r in at], [rows.labels[r] for r in at])
 
 
-def _settle(student: Recommender, dataset: Dataset) -> None:
-    """What was taught stays; sources learn of the held-out events."""
+def settle(student: Recommender, dataset: Dataset) -> None:
+    """Fit a student on everything: what was taught stays; sources learn of the held-out events."""
     for name, part in student.retrievers.items():
         # A taught source goes on from what it learned; one that learned nothing long is simply fitted.
         part.refit(dataset) if isinstance(part, Refitting) else student.retrievers[name].fit(dataset)
