@@ -2,8 +2,9 @@
 
     python benchmarks/quality/profiles.py [--data wines movies] [--users 2000]
 
-The last event of each user is asked for from those before (leave-one-out, full ranking, history masked). "profile alone" is
-the part `interests`, which reads attribute values only. Latent: does one of five inferred topics occur among the topics a
+What a person takes up after the cut is asked for from the events before it (time split, full ranking, history masked). "profile
+alone" is the part `interests`, which reads attribute values and how popular items are; retail has no attributes, so it has nothing
+to say there. Latent: does one of five inferred topics occur among the topics a
 person meets for the first time in the last fifth of their events, against the five commonest topics they had not met?
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from zhiyin.arrays import NEVER, top_n
 from zhiyin.data.dataset import Dataset
-from zhiyin.data.split import leave_one_out
+from zhiyin.data.split import Cases, time_split
 from zhiyin.data.weights import EventWeights
 from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.ranking_metrics import Targets, per_user
@@ -32,7 +33,8 @@ from zhiyin.query import Query
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.interests import Interests
 from zhiyin.retrieval.popular import Popular
-from zhiyin.retrieval.trending import Trending
+from zhiyin.retrieval.recency import HALF_LIVES
+from zhiyin.stages import Scorer
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.understanding.extract import latent_interests
 
@@ -140,29 +142,37 @@ def _live(dataset: Dataset, user: int) -> Profile:
 
 
 def alone(dataset: Dataset, most: int) -> None:
-    """NDCG@10 of the profile alone against popularity and what trends."""
-    split = leave_one_out(dataset)
-    for name, cases in (("validation", split.valid), ("test", split.test)):
+    """NDCG@10 of the profile alone against popularity, all likes alike and faded as validation likes best; time split."""
+    split = time_split(dataset)
+    days = 0.0
+    for name, fit, cases in (("validation", split.fit, split.valid), ("test", split.test_fit, split.test)):
         cases = cases.sample(min(most, len(cases)), 0)
         queries = [cases.query(row) for row in range(len(cases))]
-        values = {}
-        for label, part in {
-            "popularity": Popular(), "trending": Trending(half_life=14),
-            **{f"profile alone, known {known:g}, half-life {days:g}": Interests(known=known, half_life=days) for known in (0.0, 0.5, 0.75, 1.0) for days in (720.0,)},
-        }.items():  # fmt: skip
-            part.fit(split.test_fit if name == "test" else split.fit)
-            lists = np.full((len(queries), SHOWN), -1, np.int32)
-            for row, query in enumerate(queries):
-                scores = part.scores([query])[0]
-                scores[np.unique(query.profile.history.items)] = NEVER
-                best = top_n(scores, SHOWN)
-                lists[row, : len(best)] = best
-            values[label] = per_user(lists, Targets.of(cases.targets), ks=(SHOWN,))["ndcg@10"]
-            print(f"{name}: {label}: NDCG@10 {values[label].mean():.4f}", end="")
-            if label != "popularity":
-                one = Resamples(np.stack([values[label], values["popularity"]], 1)).difference(0, 1)
-                print(f", against popularity {one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}]", end="")
+        if name == "validation":
+            days = max(HALF_LIVES, key=lambda one: _worth(Popular(half_life=one).fit(fit), queries, cases).mean())
+        parts = {
+            "popularity": Popular(), f"popularity, half-life {days:g}": Popular(half_life=days),
+            "profile alone": Interests(), "profile alone, topics only": Interests(known=0.0),
+            "profile alone, all likes alike": Interests(known=0.75, recent=0.0),
+        }  # fmt: skip
+        values = {label: _worth(part.fit(fit), queries, cases) for label, part in parts.items()}
+        for label, of_people in values.items():
+            print(f"{name} ({len(cases):,} people): {label}: NDCG@10 {of_people.mean():.4f}", end="")
+            for other in list(values)[:2] if label.startswith("profile") else ():
+                one = Resamples(np.stack([of_people, values[other]], 1)).difference(0, 1)
+                print(f"; against {other} {one.mean:+.4f} [{one.low:+.4f}, {one.high:+.4f}]", end="")
             print()
+
+
+def _worth(part: Scorer, queries: list[Query], cases: Cases) -> np.ndarray:
+    """NDCG@10 of every person, with what they had met masked."""
+    lists = np.full((len(queries), SHOWN), -1, np.int32)
+    for row, query in enumerate(queries):
+        scores = part.scores([query])[0]
+        scores[np.unique(query.profile.history.items)] = NEVER
+        best = top_n(scores, SHOWN)
+        lists[row, : len(best)] = best
+    return per_user(lists, Targets.of(cases.targets), ks=(SHOWN,))["ndcg@10"]
 
 
 def latent(dataset: Dataset, users: list[int]) -> None:

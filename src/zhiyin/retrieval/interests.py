@@ -39,7 +39,7 @@ class Interests(Scorer):
 
     half_life: float = setting(720.0, above=0, tune=(180.0, 720.0), at_request=True)
     """Days after which an event counts half."""
-    asked: float = setting(1.5, least=0, at_request=True)
+    asked: float = setting(3.0, least=0, at_request=True)
     """What a topic that was asked for counts, against the strongest topic of the history."""
     dislike: float = setting(0.5, least=0, tune=(0.25, 0.5, 1.0), at_request=True)
     """What a disliked event counts, against a liked one."""
