@@ -49,7 +49,7 @@ BASELINES = ("transition", "item_knn", "ease")
 
 @dataclass
 class World:
-    """What all rankers share, and the lists of each row so far. lists: by ranker and seed; seconds: of one fit."""
+    """What all rankers share, and the lists of each row so far. lists: by ranker and seed; seconds: of each fit."""
 
     split: Split
     past: Any
@@ -59,7 +59,7 @@ class World:
     queries: list[Query] = field(default_factory=list)
     candidates: list[Candidates] = field(default_factory=list)
     lists: dict[tuple[str, int], Ints] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -80,17 +80,23 @@ def main() -> None:
     asked = parser.parse_args()
     folder = folder_of(asked.data)
     world = prepared(asked, folder)
-    for text in asked.rank:
-        measured(world, text, asked.seeds)
-    report = reported(world, asked, folder.name)
-    told = [folder.name if one == asked.data else one for one in sys.argv[1:]]
-    command = shlex.join(["rankers.py", *told])
-    name = folder.name + (f" ({asked.core}-core)" if asked.core else "")
+    for done, seed in enumerate(asked.seeds, 1):
+        for text in asked.rank:
+            measured(world, text, seed, first=done == 1)
+        show(world, asked, folder.name, asked.seeds[:done])
+
+
+def show(world: World, asked: argparse.Namespace, data: str, seeds: list[int]) -> None:
+    """Print what is known after these seeds, and put it into the table with the command that gives it."""
+    report = reported(world, asked, data)
+    told = shlex.join([data if one == asked.data else one for one in sys.argv[1:]])
+    command = "rankers.py " + re.sub(r"--seeds( \d+)+", f"--seeds {' '.join(map(str, seeds))}", told)
+    name = data + (f" ({asked.core}-core)" if asked.core else "")
     for row in report.rows:
-        text = row.name.removeprefix(f"{report.recipe} + ")
         print(f"{row.name:40} NDCG@10 {row.metrics[MAIN]:.4f}  HR@10 {row.metrics['hr@10']:.4f}", flush=True)
         if row.kind == "ranker" and not asked.dry:
-            update(rows_of(replace(report, rows=[row]), name, world.seconds[text], command))
+            spent = world.seconds[row.name.removeprefix(f"{report.recipe} + ")]
+            update(rows_of(replace(report, rows=[row]), name, float(np.mean(spent)), command))
 
 
 def folder_of(data: str) -> Path:
@@ -131,37 +137,36 @@ def prepared(asked: argparse.Namespace, folder: Path) -> World:
         world.queries += questions
         world.candidates += [replace(one, dropped=()) for one in recommender.candidates(questions)]
     for name in [one for one in BASELINES if one in recommender.retrievers]:
-        world.lists[name, 0] = first([in_order_of(one, name) for one in world.candidates])
+        world.lists[name, 0] = firsts([in_order_of(one, name) for one in world.candidates])
     print(f"{len(rows):,} requests to learn from, {len(valid):,} to stop by, {len(split.test):,} to ask", flush=True)
     return world
 
 
-def measured(world: World, text: str, seeds: list[int]) -> None:
-    """Fit a ranker by each seed and put the test candidates in its order."""
+def measured(world: World, text: str, seed: int, first: bool) -> None:
+    """Fit a ranker by a seed and put the test candidates in its order. first: the only seed for one that needs none."""
     name, settings = re.fullmatch(r"(\w+)(?:\((.*)\))?", text).groups()  # type: ignore[union-attr]
     kind, own = class_of(name), eval(f"dict({settings or ''})", {})
-    spent = []
     chance = "seed" in kind.__dataclass_fields__ and "seed" not in own
-    for seed in seeds if chance else seeds[:1]:
-        ranker = kind(**own, seed=seed) if chance else kind(**own)
-        started = time.process_time()
-        ranker.fit(world.past, world.rows, world.valid)
-        if isinstance(ranker, Refreshing):
-            ranker.refresh(world.split.test_fit)
-        spent.append(time.process_time() - started)
-        started, found = time.process_time(), []
-        for query, shown in zip(world.queries, world.candidates, strict=True):
-            scores = ranker.predict([query], [shown], world.recommender.items)[0][:, 0]
-            found.append(shown.items[np.argsort(-scores, kind="stable")])
-        world.lists[text, seed] = first(found)
-        each = (time.process_time() - started) / len(found) * 1000
-        print(f"{text}, seed {seed}: fit {spent[-1]:.0f} s, {each:.1f} ms per request (CPU time)", flush=True)
-        if getattr(ranker, "course", None):
-            print(f"    {ranker.course}", flush=True)
-    world.seconds[text] = float(np.mean(spent))
+    if not chance and not first:
+        return
+    ranker = kind(**own, seed=seed) if chance else kind(**own)
+    started = time.process_time()
+    ranker.fit(world.past, world.rows, world.valid)
+    if isinstance(ranker, Refreshing):
+        ranker.refresh(world.split.test_fit)
+    fitted, found = time.process_time(), []
+    for query, shown in zip(world.queries, world.candidates, strict=True):
+        scores = ranker.predict([query], [shown], world.recommender.items)[0][:, 0]
+        found.append(shown.items[np.argsort(-scores, kind="stable")])
+    each = (time.process_time() - fitted) / len(found) * 1000
+    world.lists[text, seed] = firsts(found)
+    world.seconds.setdefault(text, []).append(fitted - started)
+    print(f"{text}, seed {seed}: fit {fitted - started:.0f} s, {each:.1f} ms per request (CPU time)", flush=True)
+    if getattr(ranker, "course", None):
+        print(f"    {ranker.course}", flush=True)
 
 
-def first(ordered: list[Ints]) -> Ints:
+def firsts(ordered: list[Ints]) -> Ints:
     """The first of every list, padded with -1."""
     lists = np.full((len(ordered), DEPTH), -1, np.int32)
     for row, items in enumerate(ordered):
