@@ -97,6 +97,14 @@ def test_distinct_pairs():
     assert distinct_pairs([]) == 0
 
 
+def test_a_model_that_cannot_stop_says_nothing():
+    loop = "The item is a red Merlot" + ", a red Merlot of Chile" * 6
+    found = enriched(ITEM, ITEMS, Fake([vars(Description(loop, "A red. A red Merlot.", loop, loop, ("Merlot",)))]))
+    plain = described(ITEM, Voice(False))
+    assert (found.summary, found.occasion, found.audience) == (plain.summary, plain.occasion, plain.audience)
+    assert found.facts == "A red. A red Merlot."
+
+
 def test_a_model_that_repeats_what_it_was_asked_with_says_nothing():
     echo = Description(
         summary="One sentence.",

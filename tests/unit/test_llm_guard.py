@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhiyin.llm.fake import Fake
-from zhiyin.llm.guard import PLACEHOLDERS, Guarded, as_data, clean, fenced, guarded, scrubbed
+from zhiyin.llm.guard import PLACEHOLDERS, Guarded, as_data, clean, fenced, guarded, repeated, scrubbed
 from zhiyin.llm.messages import as_chat
 from zhiyin.ports import Call, Message
 
@@ -124,6 +124,20 @@ def test_a_fence_has_one_beginning_and_one_end(text, label):
     assert block.count(f"</data-{name[1]}>") == 1
     assert block.endswith(f"\n</data-{name[1]}>")
     assert len(re.findall(r"</?data-", block)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("It is a red, and it is a white, and it is a rosé.", "it is a"),
+        ("喜欢红葡萄酒、白葡萄酒和桃红葡萄酒。", ""),
+        ("选过的人往往也选，选过的人往往也选，选过的人往往也选", "选过的人往往"),
+        ("Merlot from Chile, Malbec from Chile, Shiraz from Chile.", ""),
+        ("", ""),
+    ],
+)
+def test_what_is_said_three_times_over_is_noticed(text, said):
+    assert repeated(text) == said
 
 
 def test_a_text_cannot_write_the_mark_of_another():

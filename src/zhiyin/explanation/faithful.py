@@ -18,6 +18,7 @@ from typing import Any
 from zhiyin.candidates import Reason
 from zhiyin.explanation.templates import shortened, title
 from zhiyin.item import Items
+from zhiyin.llm.guard import repeated
 from zhiyin.understanding.lexicon import fold
 
 MOST = 400
@@ -52,7 +53,7 @@ def faithful(text: str, reason: Reason, template: str, items: Items) -> Verdict:
         return Verdict(False, "names nothing of the evidence")
     if missing := _numbers(_without(template, _names(reason, items))) - _numbers(_without(text, _names(reason, items))):
         return Verdict(False, f"leaves out the number {min(missing)}")
-    if again := _repeated(text):
+    if again := repeated(text):
         return Verdict(False, f"says “{again}” again and again")
     for sentence in _SENTENCES.split(text.strip()):
         why = _wrong(sentence, reason, template, items, chinese)
@@ -63,15 +64,6 @@ def faithful(text: str, reason: Reason, template: str, items: Items) -> Verdict:
 
 def _numbers(text: str) -> set[str]:
     return {one.rstrip(".,").replace(",", "") for one in _NUMBER.findall(text)}
-
-
-def _repeated(text: str) -> str:
-    """Words, or Chinese signs, that come three times: a small model that cannot stop says true things for ever."""
-    pieces = [one for word in _pieces(text) for one in (word if _CJK.match(word) else (word,))]
-    size = 3
-    runs = [tuple(pieces[at : at + size]) for at in range(len(pieces) - size + 1)]
-    again = next((run for run in runs if runs.count(run) > 2), ())
-    return " ".join(again)
 
 
 def _wrong(sentence: str, reason: Reason, template: str, items: Items, chinese: bool) -> str:

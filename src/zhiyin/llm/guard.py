@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -186,6 +187,21 @@ def fenced(text: str, label: str, most: int = MOST) -> str:
 def names_mark(text: str) -> bool:
     """Whether a reply speaks of the marks around its data: a small model repeats what it was shown, and nobody should read that."""
     return bool(_MARK.search(text))
+
+
+_PIECE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W\d_]+(?:['’][^\W\d_]+)?")
+
+
+def repeated(text: str) -> str:
+    """Three words, or six Chinese signs, that a reply says three times over, "" when none: a small model that cannot stop
+    says things for ever that are each allowed."""
+    pieces = [one.casefold() for one in _PIECE.findall(text)]
+    for size, joint in ((3, " "), (6, "")):
+        runs = Counter(tuple(pieces[at : at + size]) for at in range(len(pieces) - size + 1))
+        for run, count in runs.items():
+            if count > 2 and (size > 3 or any(one < "\u3040" for one in run)):
+                return joint.join(run)
+    return ""
 
 
 def as_data(text: str, label: str, most: int = MOST) -> Message:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from zhiyin.errors import ModelError
 from zhiyin.item import Item, Items
-from zhiyin.llm.guard import fenced, names_mark
+from zhiyin.llm.guard import fenced, names_mark, repeated
 from zhiyin.llm.prompts import Prompt, prompt
 from zhiyin.llm.schema import ask, limit
 from zhiyin.ports import Call, LanguageModel
@@ -121,6 +121,8 @@ def checked(
     own = fold(" ".join(text for _, text in asked.parts)) if asked else ""
 
     def kept(text: str) -> str:
+        if repeated(text):
+            return ""
         return " ".join(one for one in true_sentences(text, item, items) if fold(one) not in own)
 
     texts = {

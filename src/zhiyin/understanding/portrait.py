@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from zhiyin.errors import DataError, InvalidReply
 from zhiyin.item import Items
 from zhiyin.llm.cache import speaking_of
-from zhiyin.llm.guard import fenced, names_mark
+from zhiyin.llm.guard import fenced, names_mark, repeated
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask, limit
 from zhiyin.ports import Call, LanguageModel, ProfileStore, StoredProfile
@@ -142,6 +142,8 @@ class _Truth:
     def summary(self, text: str) -> str:
         """The sentences of a text that hold, each once and whole, within the allowed length; "" when none is left."""
         kept: dict[str, None] = {}
+        if repeated(text):
+            return ""
         for sentence in _SENTENCES.split(text.strip()):
             longer = " ".join([*kept, sentence])
             if sentence.endswith(_ENDS) and self.holds(sentence) and words_in_text(longer) <= WORDS:
