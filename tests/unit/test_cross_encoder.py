@@ -14,6 +14,7 @@ from zhiyin.candidates import Candidates
 from zhiyin.errors import ModelError
 from zhiyin.item import Item, Items
 from zhiyin.llm.judge import BLOCK, Judge
+from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 from zhiyin.ranking.cross_encoder import CrossEncoder
 from zhiyin.testing import check_ranker, small_dataset
@@ -129,3 +130,14 @@ def test_a_folder_that_cannot_judge_is_named_when_fitting_and_costs_only_the_ord
     said = [one for one in caplog.records if one.name == "zhiyin.ranking"]
     assert len(said) == 1, "said once, not with every search"
     assert why in caplog.text
+
+
+def test_what_was_liked_stands_for_a_wish_where_it_may(model):
+    things = [f"{colour} {thing}" for colour in COLOURS for thing in THINGS]
+    items = Items([Item(f"i{n}", title) for n, title in enumerate((*things, "stone cloud", "golden"))])
+    query = Query(Profile("ann", 0, History.of_items(np.array([36, 37], np.int32))))
+    found = Candidates(np.arange(36, dtype=np.int32), np.linspace(1, 0, 36).astype(np.float32))
+    told = CrossEncoder(model=model, weight=1.0, recommend=True, history=1).predict([query], [found], items)[0][:, 0]
+    assert all(fits("golden", things[row]) for row in np.argsort(-told)[:6])
+    untold = CrossEncoder(model=model, weight=1.0, recommend=True).predict([query], [found], items)[0][:, 0]
+    assert np.array_equal(untold, found.scores)

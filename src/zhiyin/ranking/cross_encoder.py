@@ -31,7 +31,7 @@ class CrossEncoder:
     """A cross-encoder's order of the best candidates, blended with the order they came in (Nogueira and Cho, 2019).
 
     Stands behind other rankers. Any sequence classifier of Hugging Face's layout with one or two classes will do. Without a
-    model, and for requests without words, it changes nothing.
+    model, and for requests without words, it changes nothing, unless what was liked may stand for them.
     """
 
     model: str = setting("")
@@ -44,6 +44,10 @@ class CrossEncoder:
     """How much of wish and item is read."""
     recommend: bool = setting(False)
     """Whether recommendations with a wish ask it too, not the search alone. Others wait behind them."""
+
+    history: int = setting(0, least=0, most=50)
+    """Where there is no wish the titles of so many of the newest liked items stand for one; 0 for none. Then every
+    recommendation waits, if any may: for a teacher of a light recipe, which serves afterwards (`zhiyin distill`)."""
 
     listwise = True
 
@@ -67,10 +71,16 @@ class CrossEncoder:
 
     def _scores(self, query: Query, found: Candidates, items: Items) -> Floats:
         scores = np.asarray(found.scores, np.float32)
-        if not self.recommend or not query.text.strip():
+        wish = query.text.strip() or self._liked(query, items)
+        if not self.recommend or not wish:
             return scores
         top = best(found, self.candidates)
-        return self.judged(query.text, scores, top, [items[int(found.items[row])].content() for row in top])
+        return self.judged(wish, scores, top, [items[int(found.items[row])].content() for row in top])
+
+    def _liked(self, query: Query, items: Items) -> str:
+        history = query.profile.history.liked
+        known = [int(item) for item in history.newest_first if item < len(items)]
+        return ", ".join(items[item].title for item in list(dict.fromkeys(known))[: self.history])
 
     def judged(self, wish: str, scores: Floats, top: Ints, texts: Sequence[str]) -> Floats:
         """The scores given anew so that their order is the blended one. top: rows that are read, best first; texts: theirs.
