@@ -2,10 +2,10 @@
 
     python benchmarks/quality/distill.py --data FOLDER --teacher full --student two_tower [--seeds 0 1 2]
 
-The data is split by time, or leave-one-out where there is no clock. Of the data before the test the last part gives the
-lessons: teacher and student are fitted on what came before it, and afterwards on all of it, as `zhiyin distill` does. Four
-students stand beside the teacher: as it is, trained just as long without a teacher, taught, and taught by a teacher whose
-scores were shuffled. Prints lines of the table in leaderboard.md.
+The data is split by time, or leave-one-out where there is no clock. Everyone learns from what came before the test, as after
+`zhiyin distill`: rankers from the last part of it, sources from the teacher's lists for everyone at its end. Four students
+stand beside the teacher: as it is, trained just as long without a teacher, taught, and taught by a teacher whose scores were
+shuffled. Prints lines of the table in leaderboard.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import copy
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.readers import read_folder
 from zhiyin.data.split import Cases, leave_one_out, time_split
 from zhiyin.data.weights import EventWeights
-from zhiyin.distillation import Learned, Teachable, check_teachable, gains, lists_of, settle, teach
+from zhiyin.distillation import Teachable, check_teachable, everyone, gains, lists_of, settle, teach
 from zhiyin.encoders.cache import encode_items
 from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.toml_text import to_toml
@@ -34,7 +35,7 @@ from zhiyin.recommender import Recommender
 from zhiyin.training import held_out
 
 HERE = Path(__file__).parent
-WAYS = ("as it is", "as long, untaught", "taught", "shuffled teacher")
+WAYS = AS_IT_IS, UNTAUGHT, TAUGHT, SHUFFLED = ("as it is", "as long, untaught", "taught", "shuffled teacher")
 
 
 @dataclass(frozen=True)
@@ -61,26 +62,64 @@ def main() -> None:
     asked = parser.parse_args()
     world = prepared(asked)
     teacher = load_recipe(asked.teacher).recommender
-    say("fit the teacher on everything before the test")
-    best = gains(fitted(teacher, world.whole), world.test)
+    say("fit the teacher")
+    best = gains(teacher.fit(world.whole), world.test)
     each = milliseconds(teacher, world.test)
     print(f"teacher {asked.teacher}: {best.mean():.4f} on {len(best):,} people, {each:.1f} ms an answer", flush=True)
-    say("fit the teacher on the past")
-    fitted(teacher, world.past).take_catalogue(world.whole)
     found: dict[str, list[Doubles]] = {}
     for seed in asked.seeds:
-        light = seeded(student(asked.student, json.loads(asked.set)).recommender, seed)
-        check_teachable(light)
-        say(f"seed {seed}: fit the student on the past")
-        fitted(light, world.past).take_catalogue(world.whole)
-        learned = lists_of(teacher, light, world.lessons.sample(asked.requests, seed), asked.k)
-        for way in WAYS:
-            one = learner(light, learned, world, way, seed)
-            if one is not None:
-                found.setdefault(way, []).append(gains(one, world.test))
-                each = milliseconds(one, world.test)
-                say(f"seed {seed}, {way}: {found[way][-1].mean():.4f}, {each:.2f} ms an answer")
+        for way, one in students(asked, teacher, world, seed):
+            found.setdefault(way, []).append(gains(one, world.test))
+            each = milliseconds(one, world.test)
+            say(f"seed {seed}, {way}: {found[way][-1].mean():.4f}, {each:.2f} ms an answer")
     report(f"{asked.data.name} | {Path(asked.student).stem} of {Path(asked.teacher).stem}", best, found)
+
+
+def students(
+    asked: argparse.Namespace, teacher: Recommender, world: World, seed: int
+) -> Iterator[tuple[str, Recommender]]:
+    """The student in each of the WAYS it can learn in, fitted on all data before the test."""
+    light = seeded(student(asked.student, json.loads(asked.set)).recommender, seed)
+    check_teachable(light)
+    light.fit(world.past).take_catalogue(world.whole)
+    able = any(isinstance(part, Teachable) for part in light.retrievers.values())
+    before = None
+    if light.rankers:
+        say(f"seed {seed}: fit the teacher on the past, for rankers learn from what came after")
+        earlier = load_recipe(asked.teacher).recommender.fit(world.past)
+        earlier.take_catalogue(world.whole)
+        before = lists_of(earlier, light, world.lessons.sample(asked.requests, seed), asked.k)
+    settled = copied(light)
+    settle(settled, world.whole)
+    today = lists_of(teacher, settled, everyone(world.whole).sample(asked.requests, seed), asked.k) if able else None
+    for way in WAYS if able else [one for one in WAYS if one != UNTAUGHT]:
+        one = copied(settled)
+        if before is not None and way in (TAUGHT, SHUFFLED):
+            judged = copied(light)
+            teach(judged, before, world.past, way == SHUFFLED, seed)
+            one.rankers = judged.rankers
+            settle(one, world.whole)
+        if today is not None and way != AS_IT_IS:
+            teach(
+                weighted(one, 0.0) if way == UNTAUGHT else one, today, world.whole, way == SHUFFLED, seed, rankers=False
+            )
+        yield way, one
+
+
+def copied(light: Recommender) -> Recommender:
+    """A student that may learn without the other knowing. Parts put new arrays in place of old ones."""
+    one = copy.copy(light)
+    one.retrievers = {name: copy.copy(part) for name, part in light.retrievers.items()}
+    one.rankers = tuple(copy.deepcopy(ranker) for ranker in light.rankers)
+    return one
+
+
+def weighted(light: Recommender, taught: float) -> Recommender:
+    """The student itself, a teacher's lists counting so much."""
+    for part in light.retrievers.values():
+        if isinstance(part, Teachable):
+            part.taught = taught  # type: ignore[attr-defined]
+    return light
 
 
 def say(text: str) -> None:
@@ -97,11 +136,6 @@ def prepared(asked: argparse.Namespace) -> World:
     return World(past, split.test_fit, cases[0], split.test)
 
 
-def fitted(recommender: Recommender, dataset: Dataset) -> Recommender:
-    """The recommender itself, fitted."""
-    return recommender.fit(dataset)
-
-
 def student(name: str, settings: dict[str, object]) -> Recipe:
     """A student by name, with other settings where it is one retriever."""
     if settings and stage_of(name) == "retrieve":
@@ -115,28 +149,6 @@ def seeded(recommender: Recommender, seed: int) -> Recommender:
         if hasattr(part, "seed"):
             part.seed = seed
     return recommender
-
-
-def learner(light: Recommender, learned: Learned, world: World, way: str, seed: int) -> Recommender | None:
-    """A copy of the student that learned in one of the WAYS and then from all the data; None where it has no such way."""
-    one = copy.copy(light)
-    one.retrievers = {name: copy.copy(part) for name, part in light.retrievers.items()}
-    one.rankers = tuple(copy.deepcopy(ranker) for ranker in light.rankers)
-    if way == "as long, untaught":
-        able = [part for part in one.retrievers.values() if isinstance(part, Teachable)]
-        if not able:
-            return None  # a ranker alone sees the same requests with and without a teacher
-        was = [part.taught for part in able]  # type: ignore[attr-defined]
-        for part in able:
-            part.taught = 0.0  # type: ignore[attr-defined]
-        teach(one, learned, world.past, False, seed)
-        one.rankers = tuple(copy.deepcopy(ranker) for ranker in light.rankers)
-        for part, value in zip(able, was, strict=True):
-            part.taught = value  # type: ignore[attr-defined]
-    elif way != "as it is":
-        teach(one, learned, world.past, way == "shuffled teacher", seed)
-    settle(one, world.whole)
-    return one
 
 
 def milliseconds(recommender: Recommender, cases: Cases, count: int = 300) -> float:

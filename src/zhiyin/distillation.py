@@ -27,7 +27,7 @@ from zhiyin.ports import Speaking
 from zhiyin.progress import Progress, silent
 from zhiyin.query import Query
 from zhiyin.recommender import FOR_YOU, Recommender
-from zhiyin.stages import Fittable, RankingRows, Refitting, Refreshing
+from zhiyin.stages import Fittable, Ranker, RankingRows, Refitting, Refreshing
 from zhiyin.trace import Trace
 from zhiyin.training import held_out
 
@@ -84,7 +84,10 @@ def distill(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Outcome:
-    """Fit both on the past, teach the student unless the teacher is no better, then fit the student on everything.
+    """Fit both on the past, teach the student unless the teacher is no better; if that paid, do so again on everything.
+
+    The second time there are no right answers left to judge by. It is needed all the same: an order learned from the past
+    is forgotten while a source learns what came since, and old where tastes change.
 
     requests: lessons at most. k: how much of either list a lesson holds; it is the union of both, since a student learns
     nothing about what it would show and the teacher would not. judges: share of the people whose held-out answers judge and
@@ -112,10 +115,17 @@ def distill(
         count = teach(student, learned, past, placebo, seed)
         after = gains(student, judging)
         taught = bool(after.mean() > ours.mean())
+        student.retrievers = before[0]  # these learn again below, from a teacher that knows everything
         if not taught:
-            student.retrievers, student.rankers = before
+            student.rankers = before[1]
     progress("fit the student on everything")
     settle(student, dataset)
+    if taught and any(isinstance(part, Teachable) for part in student.retrievers.values()):
+        progress("fit the teacher on everything")
+        settle(teacher, dataset)
+        learned = lists_of(teacher, student, everyone(dataset).sample(requests, seed), k, progress)
+        progress(f"teach the student by {len(learned.queries):,} lists of today")
+        teach(student, learned, dataset, placebo, seed, rankers=False)
     gap = Resamples(np.stack([after, ours], 1)).difference(0, 1)
     return Outcome(
         float(theirs.mean()), float(ours.mean()), float(after.mean()), (gap.mean, gap.low, gap.high), why, taught, count
@@ -154,6 +164,12 @@ def apart(cases: Cases, share: float, seed: int) -> tuple[Cases, Cases]:
     return cases.rows(np.sort(order[:cut])), cases.rows(np.sort(order[cut:]))
 
 
+def everyone(dataset: Dataset) -> Cases:
+    """A question for each person who has met anything, asked at the end of the data; nobody knows the answers."""
+    users = np.flatnonzero(np.diff(dataset.offsets)).astype(np.int32)
+    return Cases(dataset, users, (dataset.as_of,) * len(users), (np.empty(0, np.int32),) * len(users))
+
+
 def gains(recommender: Recommender, cases: Cases) -> Doubles:
     """NDCG@10 of every case. [cases]"""
     lists = np.full((len(cases), 10), -1, np.int32)
@@ -189,7 +205,7 @@ def lists_of(teacher: Recommender, student: Recommender, cases: Cases, k: int, p
             both = union(said.items, own.items, k)
             scores = dict(zip(said.items.tolist(), said.scores.tolist(), strict=True))
             lists.append((both, np.array([scores.get(int(one), np.nan) for one in both], np.float32)))
-            right.append(_place(said.items, target) <= _place(own.items, target))
+            right.append(not len(target) or _place(said.items, target) <= _place(own.items, target))
             queries.append(query)
             shown.append(replace(plain, dropped=()))
             targets.append(target)
@@ -210,7 +226,9 @@ def _place(items: Ints, targets: Ints) -> int:
     return int(at[0]) if len(at) else len(items)
 
 
-def teach(student: Recommender, learned: Learned, past: Dataset, placebo: bool, seed: int) -> int:
+def teach(
+    student: Recommender, learned: Learned, dataset: Dataset, placebo: bool, seed: int, rankers: bool = True
+) -> int:
     """Teach copies of the student's parts and put them in its place. Returns how many lists were learned from."""
     given = lessons(learned.queries, learned.lists, right=learned.right)
     if placebo:
@@ -219,10 +237,18 @@ def teach(student: Recommender, learned: Learned, past: Dataset, placebo: bool, 
     for name, part in student.retrievers.items():
         if isinstance(part, Teachable):
             retrievers[name] = copy.copy(part)  # a part puts new arrays in place of old ones, so a shallow copy will do
-            retrievers[name].taught_by(past, given)
+            retrievers[name].taught_by(dataset, given)
     student.retrievers = retrievers
+    if rankers and student.rankers:
+        student.rankers = _taught_rankers(student, learned, given, dataset, seed)
+    return len(given)
+
+
+def _taught_rankers(
+    student: Recommender, learned: Learned, given: Lessons, dataset: Dataset, seed: int
+) -> tuple[Ranker, ...]:
     shown = learned.shown
-    if student.rankers and any(isinstance(part, Teachable) for part in retrievers.values()):
+    if any(isinstance(part, Teachable) for part in student.retrievers.values()):
         shown = [
             replace(one, dropped=()) for one in student.candidates(learned.queries)
         ]  # what they now are asked about
@@ -233,9 +259,8 @@ def teach(student: Recommender, learned: Learned, past: Dataset, placebo: bool, 
     ])  # fmt: skip
     cut = np.random.default_rng(seed).random(len(rows)) < 0.1
     for ranker in rankers:
-        ranker.fit(past, _some(rows, ~cut), _some(rows, cut))
-    student.rankers = rankers
-    return len(given)
+        ranker.fit(dataset, _some(rows, ~cut), _some(rows, cut))
+    return rankers
 
 
 def grades(candidates: Ints, items: Ints, scores: Floats, targets: Ints) -> Floats:
@@ -256,9 +281,9 @@ def _some(rows: RankingRows, chosen: Array) -> RankingRows:
 
 
 def settle(student: Recommender, dataset: Dataset) -> None:
-    """Fit a student on everything: what was taught stays; sources learn of the held-out events."""
+    """Fit a recommender on everything: rankers keep what they learned, sources learn of the held-out events."""
     for name, part in student.retrievers.items():
-        # A taught source goes on from what it learned; one that learned nothing long is simply fitted.
+        # What learned long goes on from there; the others are simply fitted.
         part.refit(dataset) if isinstance(part, Refitting) else student.retrievers[name].fit(dataset)
     for ranker in student.rankers:
         if isinstance(ranker, Refreshing):

@@ -2,6 +2,7 @@
 afterwards never asks the teacher."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from zhiyin.learning.distill import confidence, lessons, standardised, union
 from zhiyin.part import learned, part
 from zhiyin.query import Query
 from zhiyin.ranking.blend import Blend
+from zhiyin.ranking.boosted import Boosted
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.next_item import NextItem
 from zhiyin.retrieval.popular import Popular
@@ -141,6 +143,9 @@ def test_a_better_teacher_is_learned_from_and_a_shuffled_one_is_not(dataset, epo
 def test_what_serves_afterwards_asks_nobody(dataset, tmp_path):
     model, student = Asked(), light(3)
     assert distill(teacher(model), student, dataset, judges=0.5).taught
+    assert of_own_kind(student.retrievers["two_tower"], dataset) > 0.5, (
+        "it learned again on everything; 14 of 100 by chance"
+    )
     asked = model.calls
     assert asked > 0
     save_part(student.retrievers["two_tower"], tmp_path / "two_tower")
@@ -195,8 +200,9 @@ def test_a_teacher_that_is_not_better_is_refused(dataset):
     assert len(student.recommend(Query(dataset.profile(0))).candidates) == 10, "the student serves, untaught"
 
 
-def test_rankers_learn_grades(dataset):
-    student = Recommender(retrieve=[Popular()], rank=[Blend()])
+@pytest.mark.parametrize("ranker", [Blend, partial(Boosted, trees=20)])
+def test_rankers_learn_grades(dataset, ranker):
+    student = Recommender(retrieve=[Popular()], rank=[ranker()])
     before = copy.deepcopy(student.rankers[0])
     outcome = distill(teacher(Asked()), student, dataset, judges=0.5)
     assert not outcome.refused
