@@ -124,8 +124,9 @@ class Joint(Scorer):
         first: dict[str, Array] = {}
         for name, loop in self._loops().items():
             model.rests = name == "resting"
-            train(model, len(sequences), self.batch, task.loss, loop, validate=validate,
-                  progress=lambda state, name=name: course.update({name: state}))  # fmt: skip
+            seen: list[Progress] = []
+            train(model, len(sequences), self.batch, task.loss, loop, validate=validate, progress=seen.append)
+            course |= {name: seen[-1]} if seen else {}
             first = first or weights_of(model)
         if validate and "resting" in course and "fit" in course and course["fit"].best <= course["resting"].best:
             load_weights(model, first)  # what came after made nothing better
