@@ -74,3 +74,20 @@ def test_without_a_clock_trending_counts_all_events_alike() -> None:
     data = dataset([("u", "a", 1), ("v", "a", 2), ("w", "b", 3)])
     part = Trending().fit(Dataset(data.users, data.items, data.interactions, data.as_of, has_clock=False))
     assert part.retrieve([Query(now=0.0)], 3)[0].scores.tolist() == [2.0, 1.0]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_trending_fades_as_fast_as_tastes_change(fast: bool) -> None:
+    """Where fashions change every 40 days only the last weeks count; where tastes stand still, months do."""
+    chance = np.random.default_rng(0)
+    users, names, times = [], [], []
+    for day in range(200):
+        for user in chance.choice(120, 10, replace=False):
+            liked = int(12 * chance.random() ** 2) + (8 * (day // 40) if fast else 0)
+            users.append(f"u{user}")
+            names.append(f"i{liked}")
+            times.append((day + chance.random()) * DAY)
+    data = build(users, Items([Item(f"i{n}") for n in range(60)]), names, np.array(times))
+    days = float(Trending().fit(data).timeline["half_lives"][0])
+    assert days <= 14 if fast else days >= 30
+    assert float(Trending(half_life=5.0).fit(data).timeline["half_lives"][0]) == 5.0

@@ -14,6 +14,9 @@ DAY = 86_400.0
 HALF_LIVES = (0.0, 365.0, 90.0, 30.0, 14.0, 7.0, 3.0, 1.5)
 """Days after which a like counts half; 0 counts all time alike."""
 
+USUAL = 14.0
+"""Days where there is too little to choose by."""
+
 ASKED, LEAST, CELLS = 400, 30, 4_000_000
 """People asked about at most and at least when something is to be chosen, and scores held at once."""
 
@@ -33,6 +36,19 @@ def newest_tenth(dataset: Dataset) -> Cases | None:
     cases = cases_after(dataset, float(np.quantile(dataset.liked.times, 0.9)), np.inf)
     most = min(ASKED, CELLS // max(len(dataset.items), 1))
     return cases.sample(most, 0) if min(len(cases), most) >= LEAST else None
+
+
+def fitting_half_life(dataset: Dataset) -> float:
+    """Days after which a like should count half, so that popularity ranks the newest tenth of the likes best."""
+    cases = newest_tenth(dataset)
+    if cases is None:
+        return USUAL
+
+    def worth(half_life: float) -> float:
+        likes = faded_likes(cases.known, half_life)
+        return gained(cases, hidden(cases, np.tile(np.where(likes > 0, likes, NEVER), (len(cases), 1))))
+
+    return max((one for one in HALF_LIVES if one), key=worth)
 
 
 def hidden(cases: Cases, scores: Floats) -> Floats:

@@ -11,6 +11,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import Timeline
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
+from zhiyin.retrieval.recency import fitting_half_life
 from zhiyin.stages import Scorer
 
 
@@ -23,8 +24,8 @@ class Trending(Scorer):
     Where the data has no clock it counts all events alike.
     """
 
-    half_life: float = setting(14.0, above=0, tune=(3.0, 7.0, 14.0, 30.0, 90.0))
-    """Days after which an event counts half."""
+    half_life: float = setting(0.0, least=0, tune=(0.0, 3.0, 7.0, 14.0, 30.0, 90.0))
+    """Days after which an event counts half; 0 takes what would have ranked the newest tenth of the likes best."""
 
     counts: Floats = learned()
     timeline: dict[str, Array] = learned()
@@ -34,7 +35,8 @@ class Trending(Scorer):
         liked = dataset.liked
         self.counts = np.bincount(liked.items, minlength=len(dataset.items)).astype(np.float32)
         has_clock = dataset.has_clock and len(liked) > 0
-        self.timeline = Timeline.of(liked, len(dataset.items), (self.half_life,)).state() if has_clock else {}
+        days = self.half_life or fitting_half_life(dataset)
+        self.timeline = Timeline.of(liked, len(dataset.items), (days,)).state() if has_clock else {}
         return self
 
     def scores(self, queries: Sequence[Query]) -> Floats:
