@@ -10,7 +10,7 @@ from zhiyin.arrays import unit_rows
 from zhiyin.data.dataset import build
 from zhiyin.errors import DataError, SettingError
 from zhiyin.item import Item, Items
-from zhiyin.learning.code_decoder import CodeDecoder
+from zhiyin.learning.code_decoder import Choices, CodeDecoder
 from zhiyin.learning.code_search import CodeSearch
 from zhiyin.learning.loop import weights_of
 from zhiyin.learning.semantic_ids import SemanticIds, Trie, centroids, with_room
@@ -113,10 +113,37 @@ def test_the_search_in_numpy_equals_the_decoder_in_torch():
     codes = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), -1).reshape(-1, 2).astype(np.int32)
     model, found = search(codes, 3)
     state = torch.randn(1, 4)
+    items = torch.arange(12)
     with torch.no_grad():
-        logits = model.logits(state.repeat(12, 1), torch.from_numpy(codes.astype(np.int64)))
-    expected = sum(one.log_softmax(1)[torch.arange(12), codes[:, level]] for level, one in enumerate(logits))
-    assert np.allclose(found.of(state[0].numpy(), np.arange(12, dtype=np.int32)), expected.numpy(), atol=1e-5)
+        losses = Choices.of(codes, (3, 4)).losses(model, state.repeat(12, 1), items)
+    assert np.allclose(found.of(state[0].numpy(), np.arange(12, dtype=np.int32)), -losses.numpy(), atol=1e-5)
+
+
+@settings(deadline=None, max_examples=30)
+@given(codes=CODES, seed=st.integers(0, 99))
+def test_it_learns_from_the_chances_that_the_search_gives(codes, seed):
+    codes = np.array(codes, np.int32)
+    model, found = search(codes, seed)
+    states = torch.from_numpy(np.random.default_rng(seed).normal(size=(2, 4)).astype(np.float32))
+    every = np.arange(len(codes), dtype=np.int32)
+    for state in states:
+        with torch.no_grad():
+            losses = Choices.of(codes, tuple(codes.max(0) + 1)).losses(
+                model, state.repeat(len(codes), 1), torch.from_numpy(every).long()
+            )
+        assert np.allclose(found.of(state.numpy(), every), -losses.numpy(), atol=1e-4)
+
+
+def test_a_code_that_is_certain_costs_nothing():
+    codes = np.array([[0, 1, 0], [1, 0, 0], [1, 2, 0]], np.int32)
+    model, state = search(codes, 0)[0], torch.randn(1, 4).repeat(3, 1)
+    choices = Choices.of(codes, (2, 3, 1))
+    with torch.no_grad():
+        before = choices.losses(model, state, torch.arange(3))
+        model.write[1].add_(torch.randn_like(model.write[1]))
+        after = choices.losses(model, state, torch.arange(3))
+    assert after[0] == before[0]  # the first item is alone after its first code
+    assert (after[1:] != before[1:]).all()
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
-from torch.nn.functional import cross_entropy, dropout
+from torch.nn.functional import cross_entropy, dropout, embedding
 
 from zhiyin.arrays import Array, Ints, Longs
 from zhiyin.learning.sequences import Sequences, groups
@@ -36,28 +37,75 @@ class CodeDecoder(nn.Module):
 
     def vectors(self, codes: Tensor) -> Tensor:
         """Items as a history reads them. codes: [items, levels]; returns [items, width]."""
-        return torch.stack([table[codes[:, level]] for level, table in enumerate(self.read)]).sum(0)
+        return torch.stack([embedding(codes[:, level], table) for level, table in enumerate(self.read)]).sum(0)
 
-    def logits(self, states: Tensor, codes: Tensor) -> list[Tensor]:
-        """The logits of every level, given the right codes before it. states: [rows, width]; codes: [rows, levels]"""
-        found = []
-        for level, table in enumerate(self.write):
-            found.append(states @ table.T + self.bias[level])
-            if level + 1 < len(self.write):
-                told = torch.cat([states, self.read[level][codes[:, level]]], 1)
-                hidden = dropout(torch.relu(self.inside[level](told)), self.drop, self.training)
-                states = states + self.outside[level](hidden)
-        return found
+    def fit(self, level: int, states: Tensor) -> Tensor:
+        """The logits of a level's codes. states: [rows, width]; returns [rows, codes]."""
+        fit: Tensor = states @ self.write[level].T + self.bias[level]
+        return fit
+
+    def after(self, level: int, states: Tensor, codes: Tensor) -> Tensor:
+        """The states once a code of the level was written. states: [rows, width]; codes: [rows]"""
+        told = torch.cat([states, embedding(codes, self.read[level])], 1)
+        hidden = dropout(torch.relu(self.inside[level](told)), self.drop, self.training)
+        added: Tensor = self.outside[level](hidden)
+        return states + added
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Which codes go on to an item, level by level, so that a softmax is over these alone, as in `code_search`.
+
+    codes: [items, levels]. places: by level, the number of each item's codes before it, [items]; open: by level, which
+    codes may follow such a number, [numbers, codes]; undecided: by level, whether an item's codes before it leave more
+    than one item, [items].
+    """
+
+    codes: Tensor
+    places: tuple[Tensor, ...]
+    open: tuple[Tensor, ...]
+    undecided: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, codes: Ints, sizes: Sequence[int]) -> Choices:
+        """Of ids, no two of which are equal, out of `sizes` codes by level."""
+        places, following, undecided = [], [], []
+        for level, size in enumerate(sizes):
+            number = np.unique(codes[:, :level], axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+            known = np.zeros((int(number.max(initial=-1)) + 1, size), np.bool_)
+            known[number, codes[:, level]] = True
+            places.append(torch.from_numpy(number))
+            following.append(torch.from_numpy(known))
+            undecided.append(torch.from_numpy(np.bincount(number)[number] > 1))
+        return cls(torch.from_numpy(codes.astype(np.int64)), tuple(places), tuple(following), tuple(undecided))
+
+    def losses(self, model: CodeDecoder, states: Tensor, items: Tensor) -> Tensor:
+        """Minus the log of each item's chance after its state. states: [rows, width]; items: [rows]; returns [rows]."""
+        total, rows = states.new_zeros(len(items)), torch.arange(len(items))
+        for level, (places, following, undecided) in enumerate(
+            zip(self.places, self.open, self.undecided, strict=True)
+        ):
+            going = torch.nonzero(undecided[items])[:, 0]  # the others' remaining codes are certain and cost nothing
+            if len(going) < len(items):
+                rows, items, states = rows[going], items[going], states.index_select(0, going)
+            if not len(rows):
+                break
+            codes = self.codes[items, level]
+            fit = model.fit(level, states).masked_fill(~following[places[items]], -torch.inf)
+            total = total.index_add(0, rows, cross_entropy(fit, codes, reduction="none"))
+            if level + 1 < len(self.places):
+                states = model.after(level, states, codes)
+        return total
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """The loss and the validation of a decoder on one set of sequences; see loop.train. codes: [items, levels]."""
+    """The loss and the validation of a decoder on one set of sequences; see loop.train."""
 
     model: CodeDecoder
     sequences: Sequences
     asked: Sequences
-    codes: Ints
+    choices: Choices
 
     def loss(self, rows: Array, chance: Generator) -> Tensor:
         """Cross entropy of every code of every liked event, also of the first."""
@@ -72,8 +120,7 @@ class Decoding:
         return float(torch.cat(found).mean())
 
     def _losses(self, source: Sequences, rows: Array, every: bool) -> Tensor:
-        table = torch.from_numpy(self.codes.astype(np.int64))
-        vectors = self.model.vectors(table)
+        vectors = self.model.vectors(self.choices.codes)
         states: list[Tensor] = []
         right: list[Longs] = []
         for group in groups(source.lengths[rows], 1 + len(rows) // 16):
@@ -81,13 +128,9 @@ class Decoding:
             places = np.arange(inputs.shape[1])
             chosen = places < lengths[:, None] if every else places == lengths[:, None] - 1
             read = self.model.reader(vectors, *(torch.from_numpy(one) for one in (inputs, lengths, gaps)))
-            states.append(read[torch.from_numpy(chosen)])
+            states.append(read.flatten(0, 1).index_select(0, torch.from_numpy(np.flatnonzero(chosen))))
             right.append(targets[chosen])
             if every:
                 states.append(self.model.start.expand(len(group), -1))
                 right.append(inputs[:, 0])
-        codes = table[torch.from_numpy(np.concatenate(right))]
-        logits = self.model.logits(torch.cat(states), codes)
-        return torch.stack(
-            [cross_entropy(one, codes[:, level], reduction="none") for level, one in enumerate(logits)]
-        ).sum(0)
+        return self.choices.losses(self.model, torch.cat(states), torch.from_numpy(np.concatenate(right)))

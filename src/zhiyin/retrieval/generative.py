@@ -46,7 +46,7 @@ class Generative:
     """Codes per level."""
     width: int = setting(64, least=2, most=1024, tune=(64, 128))
     """Width of the vectors; a multiple of heads."""
-    blocks: int = setting(2, least=1, most=16, tune=(1, 2))
+    blocks: int = setting(1, least=1, most=16, tune=(1, 2))
     """Layers of the transformer."""
     heads: int = setting(2, least=1, most=16)
     """Heads of attention."""
@@ -58,9 +58,11 @@ class Generative:
     """Ids followed at once at least; as many as are asked for where that is more."""
     batch: int = setting(64, least=1)
     """Sequences per step."""
-    learning_rate: float = setting(1e-3, above=0, tune=(0.0005, 0.001, 0.002))
+    learning_rate: float = setting(2e-3, above=0, tune=(0.001, 0.002, 0.004))
     """Of AdamW."""
-    epochs: int = setting(30, least=1)
+    cooling: float = setting(0.9, above=0, most=1)
+    """What the learning rate is multiplied by after each epoch; a refit goes on with the last one."""
+    epochs: int = setting(12, least=1)
     """At most."""
     patience: int = setting(3, least=1)
     """Epochs without a higher chance of held-out last events before training stops."""
@@ -124,14 +126,18 @@ class Generative:
 
     def _learn(self, dataset: Dataset, held: Longs, epochs: int, what: str) -> None:
         require("torch", "torch")
-        from zhiyin.learning.code_decoder import Decoding
+        from zhiyin.learning.code_decoder import Choices, Decoding
 
         model = self._model(dataset.has_clock)
         sequences, asked = Sequences.of(dataset, self.length, 1, held), Sequences.ends_of(dataset, self.length, held)
-        task = Decoding(model, sequences, asked, self.ids)
-        loop = LoopSettings(epochs=epochs, patience=self.patience, learning_rate=self.learning_rate, seed=self.seed)
+        task = Decoding(model, sequences, asked, Choices.of(self.ids, [len(table) for table in model.write]))
+        cooled = self.cooling ** self.course.get("fit", {}).get("epochs", 0)  # a refit goes on as the fit ended
+        loop = LoopSettings(
+            epochs=epochs, patience=self.patience, learning_rate=self.learning_rate * cooled, seed=self.seed,
+            cooling=self.cooling,
+        )  # fmt: skip
         seen: list[Progress] = []
-        if len(sequences):
+        if len(sequences) and len(self.ids) > 1:
             check = task.validate if len(held) else None
             train(model, len(sequences), self.batch, task.loss, loop, validate=check, progress=seen.append)
             course = {"epochs": seen[-1].epoch, "best": seen[-1].best_epoch, "chance": seen[-1].values if check else []}
