@@ -5,7 +5,8 @@
 --data: a folder with events.* and items.*, or the name of a built-in set. Retrievers are fitted once before the holdout to learn ranking from and once before the test; every ranker sees the same
 candidates. NDCG@10 of the order (time split where there is a clock, else leave-one-out); per head the AUC over candidates,
 its mean chance beside how often the action happened, and how far the two lie apart on average over ten bins of equally many
-candidates, sorted by chance; liked items among the first ten by each weighing, with no fit between. "shuffled" is the placebo:
+candidates, sorted by chance, over all requests and over those whose candidates hold a right answer (heads learn from these
+alone); liked items among the first ten by each weighing, with no fit between. "shuffled" is the placebo:
 every item has another item's attributes, so that there is a semantic task with nothing to understand. Prints lines of a
 table for leaderboard.md.
 """
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from rankers import folder_of
 
-from zhiyin.arrays import Array, Doubles, Floats
+from zhiyin.arrays import Array, Bools, Doubles, Floats
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.readers import read_folder
@@ -87,6 +88,9 @@ def main() -> None:
     shown = recommender.candidates(queries)
     print(f"{folder.name}, {split.name}: {len(rows):,} requests to learn from, {len(test):,} people asked", flush=True)
     bench = Bench(dataset, queries, shown, Targets.of(test.targets))
+    bench.answered = np.concatenate(
+        [np.full(len(one), np.isin(one.items, right).any()) for one, right in zip(shown, test.targets, strict=True)]
+    )
     for name in asked.ranker:
         kind, settings = RANKERS[name]
         for seed in asked.seeds if kind is MultiTask else [0]:
@@ -114,6 +118,7 @@ class Bench:
         after = [outcome(dataset, query) for query in queries]
         self.done = [action_labels(one, some.items, dataset.weights) for one, some in zip(after, shown, strict=True)]
         self.best: Doubles | None = None
+        self.answered: Bools = np.ones(sum(map(len, shown)), np.bool_)
 
     def show(self, data: str, name: str, seed: int, ranker: Any, items: Items, seconds: float) -> None:
         """One line for the order, one per head, and what its weights do."""
@@ -131,7 +136,9 @@ class Bench:
             chances = np.concatenate([one[:, column] for one in found])
             print(
                 f"    {action}: AUC {auc(chances, labels > 0):.4f}, mean chance {chances.mean():.4f}, "
-                f"happened {labels.mean():.4f}, apart {apart(chances, labels):.4f}"
+                f"happened {labels.mean():.4f}, apart {apart(chances, labels):.4f}; where a candidate is right "
+                f"{chances[self.answered].mean():.4f}, {labels[self.answered].mean():.4f}, "
+                f"{apart(chances[self.answered], labels[self.answered]):.4f}"
             )
         if "like" in ranker.actions:
             for weights in ({}, {"click": 1.0}, {"like": 1.0}, {"relevance": 1.0, "like": 5.0}):

@@ -175,6 +175,17 @@ def test_chances_follow_the_action(fitted):
     assert chances["click"].mean() == pytest.approx(met.mean(), rel=0.5)
 
 
+def test_heads_begin_at_how_often_their_action_happens(fitted):
+    _, past, _, rows, valid, _ = fitted
+    part = MultiTask(**{**SMALL, "epochs": 1, "learning_rate": 1e-6}).fit(past, rows, valid)
+    found = np.concatenate(part.predict(valid.queries, valid.candidates, past.items))
+    after = zip(valid.candidates, valid.outcomes, strict=True)
+    done = np.concatenate([action_labels(one, some.items, past.weights) for some, one in after])
+    for column, action in enumerate(part.actions[1:], 1):
+        happened = done[:, ACTIONS.index(action)].mean()
+        assert found[:, column].mean() == pytest.approx(happened, rel=0.7), action
+
+
 @pytest.mark.parametrize("kind", ["mmoe", "ple"])
 def test_understanding_reads_what_an_item_is_and_gates_stay_open(fitted, kind):
     _, past, _, rows, valid, part = fitted

@@ -124,6 +124,7 @@ class MultiTask(DeepRanker):
 
         network: MultiTaskNetwork = self._fresh(inputs.shape)  # type: ignore[assignment]
         forget_unseen(network, some)
+        network.begin_at(shares_of(some))
         topics = topics_of(items, self.named) if self.named and self.semantic else None
         seen: list[dict[str, float]] = []
 
@@ -238,6 +239,13 @@ def cross_entropy(logits: Tensor, chances: Tensor) -> Tensor:
     from torch.nn.functional import binary_cross_entropy_with_logits
 
     return binary_cross_entropy_with_logits(logits.float(), chances, reduction="none")
+
+
+def shares_of(some: list[Encoded]) -> list[float]:
+    """How often each action with a head happens among the candidates that these stand for."""
+    table = np.concatenate([one.labels for one in some if one.labels is not None]).astype(np.float64)
+    weights = table[:, -1]
+    return [float(share) for share in weights @ table[:, 1:-1] / max(weights.sum(), 1)]
 
 
 def labels_of(rows: RankingRows, dataset: Dataset) -> list[Floats]:

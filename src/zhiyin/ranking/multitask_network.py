@@ -5,6 +5,8 @@ This file needs torch: import it inside a function.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -56,6 +58,13 @@ class MultiTaskNetwork(nn.Module):
         mixed, _ = self.experts(self._inputs(batch))
         logits = torch.cat([tower(one) for tower, one in zip(self.towers, mixed, strict=False)], 2)
         return logits, None if self.understand is None else self.understand(mixed[-1])
+
+    def begin_at(self, shares: Sequence[float]) -> None:
+        """Let each head begin at how often its action happens. From one half, a few hundred requests do not get it there."""
+        with torch.no_grad():
+            for tower, share in zip(list(self.towers)[1:], shares, strict=True):
+                chance = min(max(share, 1e-4), 1 - 1e-4)
+                tower[-1].bias.fill_(math.log(chance / (1 - chance)))  # type: ignore[index]
 
     def openness(self, batch: Batch) -> Tensor:
         """The mean entropy of each task's gate over the real candidates, 0 to 1. [tasks]"""
