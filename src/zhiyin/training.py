@@ -11,7 +11,7 @@ import numpy as np
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, Interactions
-from zhiyin.data.split import Cases, cases_after, last_event_cases, newcomers_after
+from zhiyin.data.split import Cases, all_cases_after, last_event_cases
 from zhiyin.errors import SettingError
 from zhiyin.item import Items
 from zhiyin.query import Query
@@ -83,10 +83,8 @@ def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
         return _ends_held_out(dataset)
     times = np.sort(dataset.interactions.times)
     start = float(times[int(len(times) * 0.9)]) if len(times) else 0.0
-    return dataset.before(start), [
-        cases_after(dataset, start, np.inf),
-        newcomers_after(dataset, start, np.inf).sample(NEWCOMERS, seed=0),
-    ]
+    asked, newcomers = all_cases_after(dataset, start, np.inf)
+    return asked.known, [asked, newcomers.sample(NEWCOMERS, seed=0)]
 
 
 def _ends_held_out(dataset: Dataset) -> tuple[Dataset, list[Cases]]:

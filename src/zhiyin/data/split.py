@@ -107,28 +107,30 @@ def cases_after(dataset: Dataset, start: float, end: float) -> Cases:
 
     Users without any event before start are left out. Only positive evidence is a target.
     """
-    return _taken_up(dataset, start, end, newcomers=False)
+    return all_cases_after(dataset, start, end)[0]
 
 
-def newcomers_after(dataset: Dataset, start: float, end: float) -> Cases:
-    """What people did in [start, end) who had done nothing before, asked at `start` without any history."""
-    return _taken_up(dataset, start, end, newcomers=True)
-
-
-def _taken_up(dataset: Dataset, start: float, end: float, newcomers: bool) -> Cases:
+def all_cases_after(dataset: Dataset, start: float, end: float) -> tuple[Cases, Cases]:
+    """What cases_after gives, and beside it the newcomers: those who had done nothing before, asked without a history."""
     known = dataset.before(start)
     later = dataset.only(
         (dataset.interactions.times >= start) & (dataset.interactions.times < end) & (dataset.interactions.weights > 0)
     )
-    users, targets = [], []
+    users: tuple[list[int], list[int]] = [], []
+    targets: tuple[list[Ints], list[Ints]] = [], []
     for user in np.unique(later.interactions.users):
         before = known.history(int(user)).items
         after = later.history(int(user)).items
         new = after[~np.isin(after, before)]
-        if newcomers != bool(len(before)) and len(new):
-            users.append(user)
-            targets.append(np.array(list(dict.fromkeys(new.tolist())), np.int32))
-    return Cases(known, np.array(users, np.int32), (start,) * len(users), tuple(targets))
+        if len(new):
+            kind = 0 if len(before) else 1
+            users[kind].append(int(user))
+            targets[kind].append(np.array(list(dict.fromkeys(new.tolist())), np.int32))
+    asked, newcomers = (
+        Cases(known, np.array(who, np.int32), (start,) * len(who), tuple(what))
+        for who, what in zip(users, targets, strict=True)
+    )
+    return asked, newcomers
 
 
 def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split:
@@ -141,16 +143,16 @@ def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split
     times = np.sort(dataset.interactions.times)
     start_valid = float(times[int(len(times) * (1 - valid - test))])
     start_test = float(times[int(len(times) * (1 - test))])
-    asked = cases_after(dataset, start_test, np.inf)
+    asked, newcomers = all_cases_after(dataset, start_test, np.inf)
     if not len(asked):
         raise DataError("time split: no user has events on both sides of the cut; use more data or leave-one-out")
     return Split(
         "time",
         dataset.before(start_valid),
         cases_after(dataset, start_valid, start_test),
-        dataset.before(start_test),
+        asked.known,
         asked,
-        newcomers_after(dataset, start_test, np.inf),
+        newcomers,
     )
 
 
