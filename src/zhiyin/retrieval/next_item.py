@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Bools, Floats, Ints, Longs
+from zhiyin.arrays import NEVER, Array, Floats, Ints, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError, TooLarge, require
 from zhiyin.item import Items
@@ -272,7 +272,7 @@ class NextItem(Scorer):
         having = np.asarray(vectors.any(1))
         rows = np.full((len(queries), len(vectors)), NEVER, np.float32)
         for row, query in enumerate(queries):
-            events = self._read(query, having)[-self.length :]
+            events = self._read(query)[-self.length :]
             if len(events):
                 rows[row] = np.where(having, vectors @ self._state(query, events), NEVER)
         return rows
@@ -284,7 +284,7 @@ class NextItem(Scorer):
         """
         need_fitted(self)
         result = np.zeros((len(items), len(query.profile.history)), np.float32)
-        events = self._read(query, np.asarray(self.vectors.any(1)))[-self.length - 1 :]
+        events = self._read(query)[-self.length - 1 :]
         told = np.arange(max(len(events) - self.explained, 0), len(events))
         if not len(told):
             return result
@@ -296,11 +296,11 @@ class NextItem(Scorer):
         result[np.ix_(known, events[told])] = self.vectors[items[known]] @ lost.T
         return result
 
-    def _read(self, query: Query, having: Bools) -> Longs:
+    def _read(self, query: Query) -> Longs:
         """Rows of the history that can be read, oldest first: liked items that have a vector."""
         history = query.profile.history
-        events = np.flatnonzero((history.weights > 0) & (history.items < len(having)))
-        return events[having[history.items[events]]] if self.weights else events[:0]
+        events = np.flatnonzero((history.weights > 0) & (history.items < len(self.vectors)))
+        return events[self.vectors[history.items[events]].any(1)] if self.weights else events[:0]
 
     def _state(self, query: Query, events: Longs) -> Floats:
         """What the next item's vector should look like after some events, [width], or after several choices of them."""
