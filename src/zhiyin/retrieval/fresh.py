@@ -8,13 +8,12 @@ import numpy as np
 
 from zhiyin.arrays import NEVER, Array, Doubles, Floats, unit_rows
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.timeline import DAY
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.likeness import profile_vector, with_rows
 from zhiyin.stages import Scorer
-
-DAY = 86_400.0
 
 
 @part

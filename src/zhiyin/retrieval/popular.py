@@ -8,11 +8,10 @@ import numpy as np
 
 from zhiyin.arrays import Floats
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.timeline import DAY
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.stages import Scorer
-
-DAY = 86_400.0
 
 
 @part

@@ -9,8 +9,8 @@ import numpy as np
 from zhiyin.arrays import NEVER, Floats, Ints, top_n
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import Cases, cases_after
+from zhiyin.data.timeline import DAY
 
-DAY = 86_400.0
 HALF_LIVES = (0.0, 365.0, 90.0, 30.0, 14.0, 7.0, 3.0, 1.5)
 """Days after which a like counts half; 0 counts all time alike."""
 
