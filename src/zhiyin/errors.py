@@ -90,6 +90,12 @@ class MissingExtra(ZhiyinError, ImportError):
     """An optional library is not installed."""
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says, in one line; its kind where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional library lazily.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from zhiyin.errors import ModelError, require
+from zhiyin.errors import ModelError, first_line, require
 
 
 def load_model(name: str, readers: Sequence[str], needs: str) -> list[Any]:
@@ -30,7 +30,7 @@ def load_model(name: str, readers: Sequence[str], needs: str) -> list[Any]:
         found = [getattr(transformers, one).from_pretrained(name, **safe, **_OPTIONS.get(one, {})) for one in readers]
         model = transformers.AutoModel.from_pretrained(name, use_safetensors=True, dtype=torch.float32, **safe)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, TypeError) as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        why = first_line(error)
         raise ModelError(
             f"encoder '{name}' cannot be loaded: {why}. Give a folder with config.json, {needs} and *.safetensors, "
             "or a hub id while the hub can be reached"

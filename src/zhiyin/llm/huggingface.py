@@ -20,7 +20,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from zhiyin.arrays import Array
-from zhiyin.errors import ModelError, require
+from zhiyin.errors import ModelError, first_line, require
 from zhiyin.llm.local import gguf_file
 from zhiyin.llm.messages import as_chat
 from zhiyin.llm.schema import for_grammar
@@ -145,7 +145,7 @@ def _loaded(name: str, adapter: str) -> tuple[Any, Any]:
                 raise ModelError(f"adapter {adapter}: holds no adapter_model.safetensors")
             model = require("peft", "hf").PeftModel.from_pretrained(model, adapter, use_safetensors=True)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        why = first_line(error)
         raise ModelError(f"language model '{name}' cannot be loaded: {why}") from error
     if tokenizer.chat_template is None:
         raise ModelError(f"language model '{name}' has no chat template: name an instruct model")

@@ -16,7 +16,7 @@ import numpy as np
 from safetensors import SafetensorError
 
 from zhiyin.arrays import Floats
-from zhiyin.errors import ModelError, require
+from zhiyin.errors import ModelError, first_line, require
 from zhiyin.llm.guard import clean
 
 BLOCK = 32
@@ -88,7 +88,7 @@ def _loaded(name: str) -> tuple[Any, Any]:
             name, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **safe
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError, TypeError, ImportError) as error:
-        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        why = first_line(error)
         raise ModelError(
             f"cross-encoder '{name}' cannot be loaded: {why}. Give a folder with config.json, a tokenizer and *.safetensors"
         ) from error
