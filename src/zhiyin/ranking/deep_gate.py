@@ -46,19 +46,20 @@ def learn_gate(network: DGFNetwork, batches: Iterable[Batch], seed: int) -> tupl
     order = np.random.default_rng(seed).permutation(len(labels))
     learned, kept = order[: len(order) // 2], torch.from_numpy(order[len(order) // 2 :])
 
+    def fused(rows: Tensor) -> Tensor:
+        return (network.opened(seen[rows], present[rows]) * logits[rows]).sum(2)
+
     def losses(rows: Tensor) -> Tensor:
-        fused = (network.opened(seen[rows], present[rows]) * logits[rows]).sum(2)
         return torch.stack(
             [
                 listwise_loss(one[None], label[None], real[None])
-                for one, label, real in zip(fused, labels[rows], mask[rows], strict=True)
+                for one, label, real in zip(fused(rows), labels[rows], mask[rows], strict=True)
             ]
         )
 
     def step(chosen: Array, generator: Generator) -> Tensor:
         rows = torch.from_numpy(learned[chosen])
-        fused = (network.opened(seen[rows], present[rows]) * logits[rows]).sum(2)
-        return listwise_loss(fused, labels[rows], mask[rows])
+        return listwise_loss(fused(rows), labels[rows], mask[rows])
 
     with torch.no_grad():
         before = losses(kept)
