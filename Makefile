@@ -28,7 +28,7 @@ lint: .venv/.ready-dev
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	scripts/readme_map --check
+	scripts/map --check
 
 check: lint test
 

@@ -1,0 +1,30 @@
+"""The laws every part obeys, as functions to run on your own parts, and made data to run them on.
+
+    from zhiyin.testing import check_retriever, small_dataset
+
+    def test_my_part() -> None:
+        check_retriever(MyPart(), small_dataset(seed=0))
+
+Each check raises AssertionError, naming the law that broke. Parts are given with settings and without what they learned;
+the checks fit copies and leave the part itself alone.
+"""
+
+from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dataset
+from zhiyin.testing.retrievers import check_retriever
+from zhiyin.testing.saving import check_saving, check_toml
+from zhiyin.testing.stages import check_encoder, check_explainer, check_ranker, check_reranker, fitted_ranker
+
+__all__ = [
+    "check_encoder",
+    "check_explainer",
+    "check_ranker",
+    "check_reranker",
+    "check_retriever",
+    "check_saving",
+    "check_toml",
+    "copy_of",
+    "fitted_ranker",
+    "made_candidates",
+    "odd_queries",
+    "small_dataset",
+]
