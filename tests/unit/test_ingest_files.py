@@ -263,7 +263,7 @@ def test_positions_and_times_do_not_mix(store: MemoryStore, tmp_path: Path) -> N
 def test_a_file_of_many_blocks_keeps_every_row_and_line(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zhiyin.ingest.formats.BLOCK", 64)
+    monkeypatch.setattr("zhiyin.data.reading.formats.BLOCK", 64)
     rows = [f"u{n},i{n % 7},{n}" for n in range(100)]
     rows[40] = "u,i,never"
     rows[70] = '"quoted",i,70'
@@ -277,7 +277,7 @@ def test_a_file_of_many_blocks_keeps_every_row_and_line(
 def test_pieces_that_end_with_the_file(
     store: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    monkeypatch.setattr("zhiyin.ingest.formats.ROWS", 10)
+    monkeypatch.setattr("zhiyin.data.reading.formats.ROWS", 10)
     lines = "".join(f'{{"user_id": "u", "item_id": "i", "timestamp": {n}}}\n' for n in range(4))
     rows = "".join(f'"u",i,{n}\n' for n in range(4, 8))
     summary = ingest(store, tmp_path, e__jsonl=lines + end, f__csv="user_id,item_id,timestamp\n" + rows + end)

@@ -16,10 +16,10 @@ import polars as pl
 from zhiyin.data.columns import items_of
 from zhiyin.data.event_ids import Occurrences, event_table
 from zhiyin.data.readers import users_of
+from zhiyin.data.reading.cleaning import clean_events, clean_rows, numbers
+from zhiyin.data.reading.formats import Piece, Reject, pieces
+from zhiyin.data.reading.names import Layout, layout_of
 from zhiyin.errors import DataError
-from zhiyin.ingest.cleaning import clean_events, clean_rows, numbers
-from zhiyin.ingest.formats import Piece, Reject, pieces
-from zhiyin.ingest.names import Layout, layout_of
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.progress import Progress, silent
 

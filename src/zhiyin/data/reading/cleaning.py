@@ -9,10 +9,10 @@ import polars as pl
 
 from zhiyin.arrays import Array
 from zhiyin.data import columns
+from zhiyin.data.reading.formats import Piece, Reject
+from zhiyin.data.reading.names import Layout
 from zhiyin.errors import MissingColumn
 from zhiyin.event import KINDS, WITHOUT_ITEM
-from zhiyin.ingest.formats import Piece, Reject
-from zhiyin.ingest.names import Layout
 
 LONGEST_ID = 512
 """Letters of an id at most."""
