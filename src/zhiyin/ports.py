@@ -5,7 +5,7 @@ Adapters live in stores/ and llm/. Every port has one test suite that each of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -121,8 +121,8 @@ class Store(Protocol):
     @property
     def meta(self) -> Meta: ...
 
-    def fingerprint(self) -> str:
-        """Changes whenever events, items or users do."""
+    def fingerprint(self, kinds: Collection[str] | None = None) -> str:
+        """Changes whenever events, items or users do. kinds: of events that count, all when None."""
 
 
 class VectorIndex(Protocol):

@@ -138,8 +138,9 @@ class Workspace:
         return True
 
     def fingerprint(self, recipe: Recipe) -> str:
-        """Changes when the recipe or the data in the store does."""
-        return blake2b(f"{recipe.text}\x1f{self.store.fingerprint()}".encode(), digest_size=16).hexdigest()
+        """Changes when the recipe does, or what it learns from: a list that somebody looked at is no such thing."""
+        learned = self.store.fingerprint(EventWeights.from_table(recipe.events).counted_kinds())
+        return blake2b(f"{recipe.text}\x1f{learned}".encode(), digest_size=16).hexdigest()
 
     @property
     def versions_folder(self) -> Path:

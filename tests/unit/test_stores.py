@@ -195,6 +195,16 @@ def test_the_fingerprint_follows_every_change(store: Any) -> None:
         seen.append(store.fingerprint())
 
 
+def test_the_fingerprint_of_some_kinds_follows_only_those(store: Any) -> None:
+    store.log.append([Event("u", "i", "click", 1)])
+    clicks, all_kinds = store.fingerprint(["click", "like"]), store.fingerprint()
+    store.log.append([Event("u", "i", "impression", 2), Event("v", "j", "impression", 3)])
+    assert store.fingerprint(["click", "like"]) == clicks
+    assert store.fingerprint() != all_kinds
+    store.log.append([Event("u", "i", "like", 4)])
+    assert store.fingerprint(["click", "like"]) != clicks
+
+
 def test_many_threads_write_at_once(store: Any) -> None:
     def write(thread: int) -> None:
         for number in range(10):

@@ -112,6 +112,10 @@ class EventWeights:
                 weights[rows] *= factor(values[rows])
         return weights.astype(np.float32)
 
+    def counted_kinds(self) -> tuple[str, ...]:
+        """The kinds that can be interactions at all: what is learned does not depend on the others."""
+        return tuple(kind for kind in KINDS if getattr(self, kind))
+
     def positive_kinds(self) -> Bools:
         """Which kinds can be positive evidence, by code. [kinds]"""
         return np.array([getattr(self, kind) > 0 for kind in KINDS], np.bool_)

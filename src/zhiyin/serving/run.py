@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhiyin.errors import SettingError
+from zhiyin.serving.alone import alone_on
 from zhiyin.serving.engine import open_engine
 from zhiyin.serving.settings import Settings
 
@@ -30,9 +31,10 @@ def run_server(workspace: Workspace, host: str, port: int) -> None:
             f"--host {host} can be reached from outside: set ZHIYIN_API_KEYS to one or more keys (comma between), "
             "or ZHIYIN_OPEN=1 when something before it checks who comes"
         )
-    app = create_app(open_engine(workspace, settings))
-    print(f"open http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}", flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    with alone_on(workspace.store.file):
+        app = create_app(open_engine(workspace, settings))
+        print(f"open http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}", flush=True)
+        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, server_header=False)
 
 
 def settings_from(environment: os._Environ[str] | dict[str, str]) -> Settings:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
@@ -27,10 +28,11 @@ class MemoryStore:
         self.profiles = MemoryProfiles()
         self.meta = MemoryMeta()
 
-    def fingerprint(self) -> str:
-        """Changes whenever events, items or users do."""
+    def fingerprint(self, kinds: Collection[str] | None = None) -> str:
+        """Changes whenever events, items or users do. kinds: of events that count, all when None."""
         items = [(item.item_id, item_digest(item)) for item in self.catalog.all()]
-        facts = (self.log.changes, items, self.profiles.changes)
+        changes = sorted((kind, n) for kind, n in self.log.changes.items() if kinds is None or kind in kinds)
+        facts = (changes, items, self.profiles.changes)
         return blake2b(repr(facts).encode(), digest_size=16).hexdigest()
 
 
@@ -41,7 +43,7 @@ class MemoryLog:
         self._events: dict[str, Event] = {}
         self._of_user: dict[str, list[Event]] = {}
         self._lock = Lock()
-        self.changes = 0
+        self.changes: Counter[str] = Counter()
 
     def append(self, events: Sequence[Event]) -> int:
         new = 0
@@ -50,8 +52,8 @@ class MemoryLog:
                 if event.event_id not in self._events:
                     self._events[event.event_id] = event
                     self._of_user.setdefault(event.user_id, []).append(event)
+                    self.changes[event.event_type] += 1
                     new += 1
-            self.changes += new
         return new
 
     def append_table(self, frame: pl.DataFrame) -> int:
@@ -86,7 +88,7 @@ class MemoryLog:
             gone = self._of_user.pop(user_id, [])
             for event in gone:
                 del self._events[event.event_id]
-            self.changes += bool(gone)
+            self.changes.update(event.event_type for event in gone)
         return len(gone)
 
 

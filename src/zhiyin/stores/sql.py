@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,18 +51,26 @@ class SqlStore:
         elif found != schema.VERSION:
             raise DataError(f"store {self.engine.url!r} has schema {found}; this Zhiyin needs {schema.VERSION}")
 
-    def fingerprint(self) -> str:
-        """Changes whenever events, items or users do; costs a pass over the items, not over the events."""
+    def fingerprint(self, kinds: Collection[str] | None = None) -> str:
+        """Changes whenever events, items or users do. kinds: of events that count, all when None."""
         events, items, profiles = schema.events.c, schema.items.c, schema.profiles.c
         with self.engine.connect() as connection:
+            counted = sa.select(sa.func.count(), sa.func.max(events.seq))
+            if kinds is not None:
+                counted = counted.where(events.event_type.in_(list(kinds)))
             facts = [
-                tuple(connection.execute(sa.select(sa.func.count(), sa.func.max(events.seq))).one()),
+                tuple(connection.execute(counted).one()),
                 tuple(connection.execute(sa.select(sa.func.count(), sa.func.sum(profiles.version))).one()),
             ]
             digest = blake2b(repr(facts).encode(), digest_size=16)
             for row in connection.execute(sa.select(items.item_id, items.digest).order_by(items.seq)):
                 digest.update(repr(tuple(row)).encode())
         return digest.hexdigest()
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file; None where a server of its own keeps it."""
+        return Path(str(self.engine.url.database)) if self.engine.dialect.name == "sqlite" else None
 
     def close(self) -> None:
         """Give the connections back."""
