@@ -149,12 +149,14 @@ def parts(name: Annotated[str | None, typer.Argument(help="A part, to see its se
 @app.command()
 def versions(workspace: Folder = HERE, database: Database = None) -> None:
     """List the fitted versions; the current one is marked."""
-    for one in _open(workspace, database).manifests():
+    opened = _open(workspace, database)
+    for name, why in opened.damaged().items():
+        typer.secho(f"! {name}  passed over: {why}", fg="yellow", err=True)
+    for one in opened.manifests():
         mark = "*" if one["current"] else " "
         facts = one["data"]
-        typer.echo(
-            f"{mark} {one['version']}  {one['recipe']}  {facts['users']:,} users  {facts['items']:,} items  {facts['events']:,} events"
-        )
+        counts = "  ".join(f"{facts[what]:,} {what}" for what in ("users", "items", "events") if what in facts)
+        typer.echo(f"{mark} {one['version']}  {one['recipe']}  {counts}")
 
 
 @app.command()

@@ -5,6 +5,10 @@ reference page, the CLI listing and a row in the leaderboard. Outsiders write `u
 from __future__ import annotations
 
 import importlib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from zhiyin.errors import MissingExtra, SettingError
 
@@ -76,13 +80,42 @@ SHORT = {where: short for table in PARTS.values() for short, where in table.item
 """The same the other way round."""
 
 
-def class_of(use: str) -> type:
-    """The class of a short name or of "package.module:Class". Raises SettingError, naming what there is."""
+ALLOW = "ZHIYIN_ALLOW_PARTS"
+"""Names the modules whose parts a saved version may hold beside ours, between commas or spaces."""
+
+
+def allowed_parts(folder: Path | None = None, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The modules, and "package.module:Class", that the operator allows saved versions to import from.
+
+    They stand in the environment and in [parts] allow of a workspace's zhiyin.toml. Raises SettingError.
+    """
+    listed: object = []
+    if folder is not None and (folder / "zhiyin.toml").is_file():
+        try:
+            listed = tomllib.loads((folder / "zhiyin.toml").read_text("utf-8")).get("parts", {}).get("allow", [])
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, AttributeError) as error:
+            raise SettingError(f"{folder / 'zhiyin.toml'}: [parts] cannot be read: {error}") from error
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise SettingError(f"{folder}/zhiyin.toml: [parts] allow = {listed!r}: must be a list of modules")
+    return (*listed, *environment.get(ALLOW, "").replace(",", " ").split())
+
+
+def class_of(use: str, allowed: Sequence[str] | None = None) -> type:
+    """The class of a short name or of "package.module:Class".
+
+    allowed: the modules and "package.module:Class" that may be imported beside ours; None for any, where a person wrote
+    the name. Raises SettingError, naming what there is.
+    """
     where = next((table[use] for table in PARTS.values() if use in table), use)
     module, colon, name = where.partition(":")
     if not colon:
         known = ", ".join(sorted(short for table in PARTS.values() for short in table))
         raise SettingError(f"no part is called '{use}'. Known: {known}; or write 'package.module:Class'")
+    if allowed is not None and where not in SHORT and not {where, module} & set(allowed):
+        raise SettingError(
+            f"part '{use}': it is none of ours, and a saved version may import only what the operator allows: set "
+            f'{ALLOW}={module} (or [parts] allow = ["{module}"] in zhiyin.toml) if you trust it'
+        )
     try:
         found = getattr(importlib.import_module(module), name)
     except MissingExtra:

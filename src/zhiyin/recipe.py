@@ -7,7 +7,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -36,13 +36,16 @@ class Recipe:
     text: str = ""
 
 
-def load_recipe(which: str) -> Recipe:
-    """A recipe by name (one of ours), by file, or a single retriever's name alone. Raises SettingError."""
+def load_recipe(which: str, allowed: Sequence[str] | None = None) -> Recipe:
+    """A recipe by name (one of ours), by file, or a single retriever's name alone. allowed: see parts.class_of.
+
+    Raises SettingError.
+    """
     path = Path(which)
     if path.suffix == ".toml":
         if not path.is_file():
             raise SettingError(f"recipe {which}: no such file")
-        return read_recipe(path.read_text(), str(path))
+        return read_recipe(path.read_text(), str(path), allowed)
     ours = resources.files("zhiyin") / "recipes" / f"{which}.toml"
     if ours.is_file():
         return read_recipe(ours.read_text(), f"recipe '{which}'")
@@ -59,13 +62,16 @@ def recipe_names() -> list[str]:
     return sorted(one.name.removesuffix(".toml") for one in folder.iterdir() if one.name.endswith(".toml"))
 
 
-def read_recipe(text: str, where: str = "recipe") -> Recipe:
-    """A recipe from TOML text. Raises SettingError that names the key, its line and the nearest known key."""
+def read_recipe(text: str, where: str = "recipe", allowed: Sequence[str] | None = None) -> Recipe:
+    """A recipe from TOML text. allowed: see parts.class_of.
+
+    Raises SettingError that names the key, its line and the nearest known key.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"{where}: not valid TOML: {error}") from error
-    reader = _Reader(text, where)
+    reader = _Reader(text, where, allowed)
     reader.check_keys(document, TOP, "")
     retrieve, per_source = reader.sources(document.get("retrieve", []))
     encoders = {
@@ -90,9 +96,10 @@ def read_recipe(text: str, where: str = "recipe") -> Recipe:
 class _Reader:
     """Builds parts from tables and says where a wrong key stands."""
 
-    def __init__(self, text: str, where: str) -> None:
+    def __init__(self, text: str, where: str, allowed: Sequence[str] | None = None) -> None:
         self.lines = text.splitlines()
         self.where = where
+        self.allowed = allowed
 
     def line_of(self, key: str, value: Any = None) -> str:
         """The line a key stands on, searched in the text since tomllib keeps no positions."""
@@ -139,7 +146,7 @@ class _Reader:
             raise SettingError(
                 f"{self.where}{self.line_of('use')}: '{use}' belongs to [{stage_of(use)}], not to [{stage}]"
             )
-        cls = class_of(use)
+        cls = class_of(use, self.allowed)
         if not dataclasses.is_dataclass(cls):
             raise SettingError(f"{self.where}: '{use}' is not a part: decorate its class with zhiyin.part.part")
         names = tuple(one.name for one in settings_of(cls))

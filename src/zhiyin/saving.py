@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,13 +40,16 @@ def save_part(part: Any, folder: Path) -> None:
         save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, folder / "state.safetensors")
 
 
-def load_part(folder: Path) -> Any:
-    """The part saved in a folder. Raises SavedVersionError when it is damaged or of another format."""
+def load_part(folder: Path, allowed: Sequence[str] | None = None) -> Any:
+    """The part saved in a folder. allowed: what may be imported beside our parts, see parts.class_of.
+
+    Raises SavedVersionError when it is damaged, of another format, or not allowed.
+    """
     document = read_json(folder / "settings.json")
     if document.get("format") != FORMAT:
         raise SavedVersionError(f"{folder}: format {document.get('format')!r}, this Zhiyin reads {FORMAT}: fit again")
     try:
-        cls = class_of(document["use"])
+        cls = class_of(document["use"], allowed)
         known = {field.name for field in settings_of(cls)}
         part = cls(**{name: value for name, value in document["settings"].items() if name in known})
         arrays = load_file(folder / "state.safetensors") if (folder / "state.safetensors").is_file() else {}

@@ -3,45 +3,64 @@
 zhiyin.db            events, items, users (another URL can take its place: PostgreSQL)
 zhiyin.toml          settings of the language model, where there is one; llm.db what it said and cost
 vectors.db           encoded texts by content, so that nothing is encoded twice
-versions/0001/ …     fitted recommenders (see version.py); `current` names the one that serves
+versions/0001/ …     fitted recommenders (see version.py); `current` names the one that serves. One that cannot be read is
+                     passed over by name, and stops nothing
 quarantine/          rows that could not be read, and why
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import re
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zhiyin import durable
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.weights import EventWeights
 from zhiyin.encoders.cache import encode_items
 from zhiyin.errors import DataError, SavedVersionError
 from zhiyin.ingest.build import dataset_from_store
+from zhiyin.parts import allowed_parts
 from zhiyin.ports import Speaking
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import Manifest, forget_user, load_version, read_manifest, save_version
+from zhiyin.version import Manifest, check_version, forget_user, load_version, publish, read_manifest, write_version
 
 if TYPE_CHECKING:
     from zhiyin.distillation import Outcome
     from zhiyin.ingest.files import Summary
     from zhiyin.llm.configured import Models
 
+LOG = logging.getLogger("zhiyin.workspace")
+
+_NUMBER = re.compile("[0-9]{1,18}")
+
 
 class Workspace:
-    """A folder and the jobs on it. url: of the database, the folder's own SQLite file when None. clock: seconds since 1970."""
+    """A folder and the jobs on it. url: of the database, the folder's own SQLite file when None. clock: seconds since 1970.
 
-    def __init__(self, folder: Path, url: str | None = None, clock: Callable[[], float] = time.time) -> None:
+    sync: see SqlStore, ZHIYIN_SYNC when None, and failing that "full": what was acknowledged outlives a loss of power too.
+    """
+
+    def __init__(
+        self, folder: Path, url: str | None = None, clock: Callable[[], float] = time.time, sync: str | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.clock = clock
-        self.store = SqlStore(url or f"sqlite:///{folder / 'zhiyin.db'}")
+        self.store = SqlStore(
+            url or f"sqlite:///{folder / 'zhiyin.db'}", sync or os.environ.get("ZHIYIN_SYNC") or "full"
+        )
+        self._told: dict[str, str] = {}
 
     # -- data in ----------------------------------------------------------------------------------------------------
 
@@ -84,10 +103,10 @@ class Workspace:
 
         Does nothing when a version of the same recipe on the same data is there. Returns the version's name.
         """
-        recipe = load_recipe(recipe_name)
+        recipe = load_recipe(recipe_name, allowed_parts(self.folder))
         fingerprint = self.fingerprint(recipe)
-        for version in reversed(self.versions()):
-            if read_manifest(self.versions_folder / version).fingerprint == fingerprint and self._loads(version):
+        for version, manifest in reversed(self._manifests()[0].items()):
+            if manifest.fingerprint == fingerprint and self._loads(version):
                 progress(f"version {version} is up to date")
                 self.promote(version)
                 return version
@@ -105,7 +124,7 @@ class Workspace:
         from zhiyin.distillation import check_teachable
         from zhiyin.distillation import distill as teach
 
-        slow, light = load_recipe(teacher), load_recipe(student)
+        slow, light = load_recipe(teacher), load_recipe(student, allowed_parts(self.folder))
         check_teachable(light.recommender)
         dataset = self.dataset(slow, progress)
         self.encode(light, dataset, progress)
@@ -117,17 +136,33 @@ class Workspace:
         return outcome, self._keep(light, dataset, f"taught by {slow.name} {self.fingerprint(light)}", progress)
 
     def _keep(self, recipe: Recipe, dataset: Dataset, fingerprint: str, progress: Progress) -> str:
-        version = f"{int((self.versions() or ['0'])[-1]) + 1:04d}"
         facts: dict[str, Any] = {
             "users": len(dataset.users),
             "items": len(dataset.items),
             "events": len(dataset.interactions),
         }
         facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock}
-        progress(f"save version {version}")
-        save_version(recipe, self.versions_folder / version, created=self.clock(), fingerprint=fingerprint, data=facts)
+        progress("save the version")
+        with durable.draft_folder(self.versions_folder) as draft, self._changing_versions():
+            write_version(recipe, draft, created=self.clock(), fingerprint=fingerprint, data=facts)
+            version = self._publish(draft)
         self.promote(version)
         return version
+
+    def _publish(self, draft: Path) -> str:
+        """Give a complete version the next number; one that another process has just taken is left to it."""
+        numbers = [int(one.name) for one in self.versions_folder.iterdir() if _NUMBER.fullmatch(one.name)]
+        number = max(numbers, default=0) + 1  # of damaged ones too: a number never means two things
+        while True:
+            try:
+                publish(draft, self.versions_folder / f"{number:04d}")
+                return f"{number:04d}"
+            except SavedVersionError:
+                number += 1
+
+    def _changing_versions(self) -> AbstractContextManager[bool]:
+        """Around everything that writes or rewrites a version: one at a time, whichever process."""
+        return durable.locked(self.folder / ".versions.lock")
 
     def _loads(self, version: str) -> bool:
         """Whether a version can still be read: a newer Zhiyin may read other features than it was fitted with."""
@@ -149,32 +184,74 @@ class Workspace:
 
     def versions(self) -> list[str]:
         """The names of the complete versions, oldest first."""
-        if not self.versions_folder.is_dir():
-            return []
-        return sorted(one.name for one in self.versions_folder.iterdir() if one.name.isdigit())
+        return list(self._manifests()[0])
+
+    def damaged(self) -> dict[str, str]:
+        """What lies among the versions and cannot be read as one, and why."""
+        return self._manifests()[1]
+
+    def _manifests(self) -> tuple[dict[str, Manifest], dict[str, str]]:
+        """The manifest of every version, oldest first, and why each other entry has none."""
+        found: dict[str, Manifest] = {}
+        wrong: dict[str, str] = {}
+        entries = self.versions_folder.iterdir() if self.versions_folder.is_dir() else ()
+        for path in sorted((one for one in entries if _NUMBER.fullmatch(one.name)), key=lambda one: int(one.name)):
+            try:
+                found[path.name] = read_manifest(path)
+            except (SavedVersionError, OSError) as error:
+                wrong[path.name] = str(error)
+        if wrong and wrong != self._told:
+            self._told = wrong
+            LOG.warning("passed over among the versions: %s", "; ".join(wrong.values()))
+        return found, wrong
 
     def current(self) -> str:
-        """The name of the version that serves. Raises SavedVersionError when there is none."""
-        pointer = self.folder / "current"
-        if not pointer.is_file():
-            raise SavedVersionError(f"{self.folder}: nothing is fitted yet; run `zhiyin fit` first")
-        return pointer.read_text().strip()
+        """The name of the version that serves; the newest complete one where the pointer is lost or names none.
+
+        Raises SavedVersionError when there is none.
+        """
+        there = self.versions()
+        said = self.pointer()
+        if said in there:
+            return said
+        if not there:
+            wrong = "; ".join(self.damaged().values())
+            raise SavedVersionError(
+                f"{self.folder}: nothing is fitted yet; run `zhiyin fit` first{wrong and f' ({wrong})'}"
+            )
+        LOG.warning("%s/current names no complete version (%.40r): %s is taken", self.folder, said, there[-1])
+        return there[-1]
+
+    def pointer(self) -> str:
+        """What the file `current` says, "" without one; it may name a version that is damaged or gone."""
+        try:
+            return (self.folder / "current").read_text("utf-8", "replace").strip()
+        except OSError:
+            return ""
 
     def promote(self, version: str) -> None:
-        """Make a version current. Raises SavedVersionError when there is no such version."""
+        """Make a version current. Raises SavedVersionError when there is no such version, or it is damaged."""
         if version not in self.versions():
-            raise SavedVersionError(f"no version '{version}'; there are {', '.join(self.versions()) or 'none'}")
-        draft = self.folder / "current.draft"
-        draft.write_text(version + "\n")
-        draft.replace(self.folder / "current")
+            why = self.damaged().get(version, f"there are {', '.join(self.versions()) or 'none'}")
+            raise SavedVersionError(f"no version '{version}'; {why}")
+        check_version(self.versions_folder / version)
+        with self._changing_versions():
+            durable.replace_file(self.folder / "current", f"{version}\n".encode())
 
     def forget_user(self, user_id: str) -> int:
         """Take a user's id out of every version. Returns how many versions knew it."""
-        return sum(forget_user(self.versions_folder / version, user_id) for version in self.versions())
+        known = 0
+        with self._changing_versions():
+            for version in self.versions():
+                try:
+                    known += forget_user(self.versions_folder / version, user_id)
+                except SavedVersionError as error:
+                    LOG.warning("not erased: %s", error)
+        return known
 
     def load(self, version: str | None = None) -> Recipe:
         """The fitted recipe of a version, the current one when None."""
-        recipe = load_version(self.versions_folder / (version or self.current()))
+        recipe = load_version(self.versions_folder / (version or self.current()), allowed_parts(self.folder))
         self._speak(recipe)
         return recipe
 
@@ -195,11 +272,11 @@ class Workspace:
                 part.speak_with(self.models.of(part.use))
 
     def manifests(self) -> list[dict[str, Any]]:
-        """What each version was made of, oldest first."""
-        shown: list[dict[str, Any]] = []
-        serving = (self.folder / "current").read_text().strip() if (self.folder / "current").is_file() else ""
-        for version in self.versions():
-            manifest: Manifest = read_manifest(self.versions_folder / version)
-            facts = {key: value for key, value in asdict(manifest).items() if key != "files"}
-            shown.append({"version": version, "current": version == serving, **facts})
-        return shown
+        """What each complete version was made of, oldest first."""
+        found, serving = self._manifests()[0], self.pointer()
+        hidden = ("files", "rewriting")
+        return [
+            {"version": name, "current": name == serving}
+            | {key: value for key, value in asdict(manifest).items() if key not in hidden}
+            for name, manifest in found.items()
+        ]

@@ -110,7 +110,7 @@ def tuned_adapter(folder: Path) -> Path:
     One that does not help by its own report is passed over. Raises SettingError when there is none.
     """
     pointer = folder / "current"
-    current = pointer.read_text().strip() if pointer.is_file() else ""
+    current = pointer.read_text("utf-8", "replace").strip() if pointer.is_file() else ""
     tuned = sorted(folder.glob("versions/*/adapter/report.json"), reverse=True)
     for report in (one for one in tuned if one.parts[-3] <= current):
         try:

@@ -286,6 +286,7 @@ class Engine:
             "items": len(recommender.items),
             "users": len(recommender.users),
             "versions": self.versions.manifests() if self.versions else [],
+            "damaged": getattr(self.versions, "damaged", dict)(),
         }
 
     def promote(self, version: str) -> dict[str, Any]:
@@ -310,7 +311,8 @@ class Engine:
         """Leave a version for the one that served before it, or failing that the one made before it."""
         if version != self.live.version:
             raise Refused(409, "not_serving", f"version '{version}' does not serve; '{self.live.version}' does")
-        earlier = [one for one in (self.versions.versions() if self.versions else []) if one < version]
+        names = self.versions.versions() if self.versions else []
+        earlier = names[: names.index(version)] if version in names else names
         before = [one for one in self._served_before if one != version] or earlier
         if not before:
             raise Refused(409, "nothing_earlier", f"there is no version before '{version}'")
@@ -318,12 +320,15 @@ class Engine:
 
 
 def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engine:
-    """An engine on a workspace's current version, or where that cannot serve on the newest one before it that can.
+    """An engine on a workspace's current version, or where that cannot serve on the newest one before it that can, or
+    failing those on the newest after it.
 
     Raises SavedVersionError when nothing is fitted yet, or no version can serve.
     """
     current, refused = workspace.current(), []
-    for version in [current, *reversed([one for one in workspace.versions() if one < current])]:
+    newest = list(reversed(workspace.versions()))
+    at = newest.index(current)
+    for version in [*newest[at:], *newest[:at]]:
         try:
             recipe = workspace.load(version)
             try_out(recipe.recommender, workspace.clock())
