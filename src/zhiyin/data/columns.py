@@ -1,4 +1,4 @@
-"""Columns of foreign tables in our terms: times in seconds, kinds of events as codes, attributes of items."""
+"""Columns of foreign tables in our terms: kinds of events as codes, attributes of items."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from zhiyin.data.times import seconds
 from zhiyin.errors import DataError, MissingColumn
 from zhiyin.event import CODES, KINDS
 from zhiyin.item import Attribute, Item
@@ -53,51 +54,6 @@ def need(frame: pl.DataFrame, names: tuple[str, ...], where: str) -> None:
     for name in names:
         if name not in frame.columns:
             raise MissingColumn(name, frame.columns, where)
-
-
-def seconds(column: pl.Series) -> pl.Series:
-    """Times as seconds since 1970 (UTC), Float64, null where a value is no time.
-
-    Numbers may be seconds, milliseconds, microseconds or nanoseconds: a number this side of the year 5138 decides by
-    its size. Texts may be such numbers or ISO 8601; without an offset they are UTC.
-    """
-    kind = column.dtype
-    if kind.is_temporal():
-        return (column.cast(pl.Datetime("us", None)).cast(pl.Int64) / 1e6).cast(pl.Float64)
-    if kind == pl.String:
-        numbers = column.cast(pl.Float64, strict=False)
-        texts = column.is_not_null() & numbers.is_null()
-        if not texts.any():
-            return _scaled(numbers)
-        return _scaled(numbers).fill_null(iso_seconds(column))
-    return _scaled(column.cast(pl.Float64, strict=False))
-
-
-def iso_seconds(column: pl.Series) -> pl.Series:
-    """ISO 8601 texts (a date, or date and time, with or without an offset) as seconds; null where they are not."""
-    text = column.str.strip_chars().str.replace(r"^(\d{4}-\d\d-\d\d)[ tT]", "${1}T")
-    text = text.str.replace(r"[zZ]$", "+00:00").str.replace(r"([+-]\d\d)(\d\d)$", "$1:$2")
-    dates = text.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us"))
-    plain = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    short = text.str.to_datetime("%Y-%m-%dT%H:%M", time_unit="us", strict=False)
-    offset = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%:z", time_unit="us", time_zone="UTC", strict=False)
-    found = plain.fill_null(short).fill_null(offset.dt.replace_time_zone(None)).fill_null(dates)
-    return (found.cast(pl.Int64) / 1e6).cast(pl.Float64)
-
-
-def _scaled(numbers: pl.Series) -> pl.Series:
-    size = numbers.abs()
-    frame = pl.DataFrame({"n": numbers, "s": size})
-    scaled = (
-        pl.when(pl.col("s") >= 1e17)
-        .then(pl.col("n") / 1e9)
-        .when(pl.col("s") >= 1e14)
-        .then(pl.col("n") / 1e6)
-        .when(pl.col("s") >= 1e11)
-        .then(pl.col("n") / 1e3)
-        .otherwise(pl.col("n"))
-    )
-    return frame.select(scaled.alias(numbers.name))[numbers.name]
 
 
 def kind_names(column: pl.Series) -> pl.Series:

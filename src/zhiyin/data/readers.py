@@ -12,6 +12,7 @@ import polars as pl
 from zhiyin.data import columns
 from zhiyin.data.assemble import assemble
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.times import seconds
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
 
@@ -96,7 +97,7 @@ def event_columns(frame: pl.DataFrame, where: str) -> pl.DataFrame:
 
 def _times(frame: pl.DataFrame, where: str) -> pl.Series:
     if "timestamp" in frame.columns:
-        times = columns.seconds(frame["timestamp"])
+        times = seconds(frame["timestamp"])
         if bad := int((times.is_null() | ~times.is_finite()).sum()):
             first = frame["timestamp"].filter(times.is_null() | ~times.is_finite())[0]
             raise DataError(f"{where}: {bad} timestamps are no times, the first {first!r}")

@@ -11,6 +11,7 @@ from zhiyin.arrays import Array
 from zhiyin.data import columns
 from zhiyin.data.reading.formats import Piece, Reject
 from zhiyin.data.reading.names import Layout
+from zhiyin.data.times import ACCEPTED, seconds
 from zhiyin.errors import MissingColumn
 from zhiyin.event import KINDS, WITHOUT_ITEM
 
@@ -96,8 +97,8 @@ def clean_rows(piece: Piece, layout: Layout, needed: tuple[str, ...]) -> tuple[p
     for name in ("available_from", "available_until"):
         if name in frame.columns:
             empty = frame[name].cast(pl.String).fill_null("").str.strip_chars() == ""
-            wrong = columns.seconds(frame[name]).is_null() & ~empty
-            sieve.refuse(wrong, name, frame[name], "seconds or milliseconds since 1970, or ISO 8601")
+            wrong = seconds(frame[name]).is_null() & ~empty
+            sieve.refuse(wrong, name, frame[name], ACCEPTED)
     return sieve.keep(frame), sieve.rejects
 
 
@@ -163,10 +164,9 @@ def _kinds(frame: pl.DataFrame, layout: Layout, sieve: Sieve) -> pl.Series:
 def _times(frame: pl.DataFrame, sieve: Sieve) -> pl.Series:
     if "timestamp" not in frame.columns:
         return _number(frame, "position", sieve, needed=True)
-    found = columns.seconds(frame["timestamp"])
+    found = seconds(frame["timestamp"])
     wrong = ~found.is_between(0, LAST).fill_null(False)
-    allowed = "seconds or milliseconds since 1970, or ISO 8601, from 1970 to 2100"
-    sieve.refuse(wrong, "timestamp", frame["timestamp"], allowed)
+    sieve.refuse(wrong, "timestamp", frame["timestamp"], f"{ACCEPTED}, from 1970 to 2100")
     return found
 
 
