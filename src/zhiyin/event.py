@@ -11,29 +11,9 @@ from hashlib import blake2b
 from typing import Any
 
 from zhiyin.errors import DataError
+from zhiyin.kinds import CODES, KINDS, WITHOUT_ITEM
 
-KINDS = (
-    "impression",
-    "view",
-    "click",
-    "like",
-    "dislike",
-    "favourite",
-    "rating",
-    "comment",
-    "purchase",
-    "dwell",
-    "skip",
-    "search",
-    "message",
-    "listen",
-)
-"""Every kind of event, in the order of their codes. Append only: the codes are in saved tables."""
-
-CODES = {kind: code for code, kind in enumerate(KINDS)}
-
-WITHOUT_ITEM = frozenset({"search", "message"})
-"""Kinds that need no item: their text is in the context."""
+__all__ = ["CODES", "ID_BYTES", "KINDS", "WITHOUT_ITEM", "Event", "float_bits"]
 
 ID_BYTES = 12
 """Of an id made of content: 16 letters, short enough for fast indexes, and no two of 10^12 events alike."""
@@ -43,10 +23,10 @@ ID_BYTES = 12
 class Event:
     """One thing that happened, immutable. Repeats and order are kept.
 
-    timestamp: seconds since 1970 (UTC). value: a rating in its own scale, seconds of dwell, a quantity; None where the
-    kind says it all. context: device, place, surface, text and the like. request_id, position and propensity tie an
-    impression, or the click on it, to the answer that showed it; without the propensity no off-policy evaluation is
-    possible.
+    timestamp: seconds since 1970 (UTC). event_type: one of kinds.KINDS. value: a rating in its own scale, seconds of
+    dwell, a quantity; None where the kind says it all. context: device, place, surface, text and the like. request_id,
+    position and propensity tie an impression, or the click on it, to the answer that showed it; without the propensity
+    no off-policy evaluation is possible.
 
     Raises DataError when a field cannot be.
     """

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints
+from zhiyin.kinds import CODES, DEFAULT
 
 
 def _none(dtype: type) -> Array:
@@ -20,7 +21,7 @@ class History:
     """What one user did with items, oldest first. Equal times keep the order in which they came.
 
     items: positions in the catalogue. times: seconds since 1970 (or the position in the sequence where there is no
-    clock). weights: how much each event says, negative for a dislike or a low rating. kinds: codes of event.KINDS.
+    clock). weights: how much each event says, negative for a dislike or a low rating. kinds: codes of kinds.KINDS.
     events: the ids of the events, empty when they are not known (training rows). All [events].
     """
 
@@ -38,7 +39,9 @@ class History:
         """A history of equal, positive, undated events: seed items, or a test."""
         count = len(items)
         times = np.arange(count, dtype=np.float64)
-        return cls(np.asarray(items, np.int32), times, np.ones(count, np.float32), np.full(count, 2, np.uint8))
+        return cls(
+            np.asarray(items, np.int32), times, np.ones(count, np.float32), np.full(count, CODES[DEFAULT], np.uint8)
+        )
 
     @cached_property
     def liked(self) -> History:

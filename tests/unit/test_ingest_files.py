@@ -147,7 +147,7 @@ def test_parquet_and_edges(store: MemoryStore, tmp_path: Path) -> None:
     summary = ingest_files([tmp_path / "e.parquet"], store, tmp_path / "quarantine")
     ingest(store, tmp_path, edges__csv="user_id,friend_id\n1,9\n1,8\n1,9\n")
     assert summary.files[0].table == "events"
-    assert facts(store) == [("1", "2", "click", 1.6e9, None)]
+    assert facts(store) == [("1", "2", "interaction", 1.6e9, None)]
     assert store.profiles.get("1").friends == ("9", "8")
 
 

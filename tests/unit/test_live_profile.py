@@ -83,5 +83,5 @@ def test_friends_and_attributes_reach_the_dataset() -> None:
     me, friend = dataset.users.position("u"), dataset.users.position("v")
     assert dataset.profile(me).friends.tolist() == [friend]
     assert dataset.user_attributes["u"] == {"age": "30"}
-    assert store.meta.get("rating_scale") == [1.0, 5.0]
+    assert store.meta.get("meanings") == {"rating_scale": [1.0, 5.0], "rating_counts": False}
     assert np.sign(dataset.interactions.weights).tolist().count(-1) == 1

@@ -27,7 +27,7 @@ def test_a_csv_folder_keeps_repeats_and_the_order_of_equal_times(tmp_path: Path)
     assert items_seen(dataset, "007") == ["a", "a", "b", "c"]
     assert dataset.has_clock
     assert dataset.as_of == 1337860800.0
-    assert set(dataset.interactions.kinds) == {CODES["click"]}
+    assert set(dataset.interactions.kinds) == {CODES["interaction"]}
 
 
 def test_every_file_form_gives_the_same_dataset(tmp_path: Path) -> None:

@@ -10,37 +10,8 @@ import polars as pl
 
 from zhiyin.data.times import seconds
 from zhiyin.errors import DataError, MissingColumn
-from zhiyin.event import CODES, KINDS
 from zhiyin.item import Attribute, Item
-
-SYNONYMS = {
-    "rate": "rating",
-    "review": "rating",
-    "star": "favourite",
-    "favorite": "favourite",
-    "save": "favourite",
-    "bookmark": "favourite",
-    "wishlist": "favourite",
-    "buy": "purchase",
-    "order": "purchase",
-    "transaction": "purchase",
-    "read": "view",
-    "watch": "view",
-    "open": "view",
-    "detail": "view",
-    "show": "impression",
-    "exposure": "impression",
-    "play": "listen",
-    "thumbs_up": "like",
-    "upvote": "like",
-    "thumbs_down": "dislike",
-    "downvote": "dislike",
-    "hide": "dislike",
-    "reply": "comment",
-    "query": "search",
-    "chat": "message",
-}
-"""Other names for the kinds of events."""
+from zhiyin.kinds import CODES, KINDS, kind_of
 
 TEXTS = ("text", "description", "overview")
 """Columns of items that are running text; the first that is there becomes Item.text."""
@@ -57,10 +28,10 @@ def need(frame: pl.DataFrame, names: tuple[str, ...], where: str) -> None:
 
 
 def kind_names(column: pl.Series) -> pl.Series:
-    """Event types in our names; null where a value is neither a kind nor a synonym of one."""
-    known = {**{kind: kind for kind in KINDS}, **SYNONYMS}
-    plain = column.cast(pl.String).str.strip_chars().str.to_lowercase().str.replace_all(r"[\s-]+", "_")
-    return plain.replace_strict(known, default=None, return_dtype=pl.String)
+    """Event types in our names; null where a value is neither a kind nor a synonym of one. See kinds.toml."""
+    texts = column.cast(pl.String)
+    known = {text: kind_of(text) for text in texts.unique().drop_nulls()}
+    return texts.replace_strict(known, default=None, return_dtype=pl.String)
 
 
 def kind_codes(names: pl.Series) -> pl.Series:

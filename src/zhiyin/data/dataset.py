@@ -13,6 +13,7 @@ from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
 from zhiyin.item import Items
+from zhiyin.kinds import CODES, DEFAULT
 from zhiyin.profile import History, Profile
 from zhiyin.vocabulary import Vocabulary
 
@@ -21,7 +22,7 @@ from zhiyin.vocabulary import Vocabulary
 class Interactions:
     """Events between known users and items as columns, sorted by user, then time; equal times keep their order.
 
-    weights: signed, see History. kinds: codes of event.KINDS. values: nan where the event had none. All [interactions].
+    weights: signed, see History. kinds: codes of kinds.KINDS. values: nan where the event had none. All [interactions].
     """
 
     users: Ints
@@ -49,7 +50,7 @@ class Interactions:
             np.asarray(items, np.int32)[order],
             np.asarray(times, np.float64)[order],
             (np.ones(count, np.float32) if weights is None else np.asarray(weights, np.float32))[order],
-            (np.full(count, 2, np.uint8) if kinds is None else np.asarray(kinds, np.uint8))[order],
+            (np.full(count, CODES[DEFAULT], np.uint8) if kinds is None else np.asarray(kinds, np.uint8))[order],
             (np.full(count, np.nan, np.float32) if values is None else np.asarray(values, np.float32))[order],
         )
 

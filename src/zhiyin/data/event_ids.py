@@ -10,7 +10,8 @@ import polars as pl
 
 from zhiyin.arrays import Array
 from zhiyin.errors import DataError, MissingColumn
-from zhiyin.event import ID_BYTES, KINDS, WITHOUT_ITEM
+from zhiyin.event import ID_BYTES
+from zhiyin.kinds import KINDS, WITHOUT_ITEM
 
 SCHEMA = {
     "event_id": pl.String,

@@ -15,6 +15,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.times import seconds
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
+from zhiyin.kinds import DEFAULT
 
 ENDINGS = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 """Files a table may be in."""
@@ -28,7 +29,7 @@ def read_folder(path: str | Path, weights: EventWeights | None = None) -> Datase
     events (user_id, item_id, and timestamp or position, optionally event_type and value) must be there; items (item_id,
     title, text, any attributes), users (user_id, any attributes) and edges (user_id, friend_id) may be. Without
     timestamps `position` gives the order, without that the file does, and the dataset has no clock. Events without
-    event_type are clicks, with the value as it is. Raises DataError, MissingColumn.
+    event_type are interactions, with the value as it is. Raises DataError, MissingColumn.
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -70,7 +71,7 @@ def event_columns(frame: pl.DataFrame, where: str) -> pl.DataFrame:
     """Events as assemble wants them: user_id, item_id, time, kind, value. Raises DataError."""
     columns.need(frame, ("user_id", "item_id"), where)
     count = len(frame)
-    kind = pl.Series(["click"], dtype=pl.String).new_from_index(0, count)
+    kind = pl.Series([DEFAULT], dtype=pl.String).new_from_index(0, count)
     if "event_type" in frame.columns:
         kind = columns.kind_names(frame["event_type"])
         if kind.has_nulls():

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from zhiyin.candidates import Candidates, Reason
-from zhiyin.event import CODES
 from zhiyin.item import Items
+from zhiyin.kinds import CODES
 from zhiyin.part import part, setting
 from zhiyin.query import Query
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
 
@@ -19,7 +17,7 @@ READ = ("user_id", "item_id", "timestamp", "event_type", "value")
 def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None) -> Dataset:
     """Everything known at a moment (as_of, events at that very time included), or all there is when None.
 
-    A rating scale that is not set is taken from all ratings in the store and noted there, see weights_for.
+    What numbers mean, where it is not set, is taken from the whole store and noted there, see weights_for.
     """
     until = None if as_of is None else float(np.nextafter(as_of, np.inf))
     table = store.log.columns(READ, None, until)
@@ -43,14 +41,14 @@ def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None)
         if edges
         else None,
     )
-    if dataset.weights.rating_scale is not None:
-        store.meta.put("rating_scale", list(dataset.weights.rating_scale))
+    meanings = dataset.weights.meanings()
+    if meanings != (store.meta.get("meanings") or {}):
+        store.meta.put("meanings", meanings)
     return dataset
 
 
 def weights_for(store: Store, weights: EventWeights) -> EventWeights:
-    """The weights a live profile needs: with the rating scale that the last dataset of this store was made with."""
-    noted = store.meta.get("rating_scale")
-    if weights.rating_scale is not None or noted is None:
-        return weights
-    return replace(weights, rating_scale=(float(noted[0]), float(noted[1])))
+    """The weights a live profile needs: with what numbers meant in the last dataset of this store."""
+    scale = store.meta.get("rating_scale")  # noted alone by earlier versions
+    noted = store.meta.get("meanings") or ({} if scale is None else {"rating_scale": scale})
+    return EventWeights.from_table({**noted, **weights.table()})

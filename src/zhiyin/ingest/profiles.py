@@ -8,8 +8,9 @@ import numpy as np
 
 from zhiyin.arrays import Doubles, Ints
 from zhiyin.data.weights import EventWeights
-from zhiyin.event import CODES, Event
+from zhiyin.event import Event
 from zhiyin.item import Items
+from zhiyin.kinds import CODES
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import History, Interest, Profile
 from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
@@ -73,8 +74,7 @@ def history_of(events: Sequence[Event], items: Items, weights: EventWeights) -> 
     kinds = np.array([CODES[event.event_type] for event in events], np.uint8)
     # float32 as in a dataset, so that a live event weighs exactly what it will weigh in training.
     values = np.array([np.nan if event.value is None else event.value for event in events], np.float32)
-    if weights.rating_scale is None:  # the first ratings ever: no dataset has fixed the scale yet
-        weights = weights.with_scale_of(kinds, values)
+    weights = weights.with_scale_of(kinds, values)  # the first ratings ever: no dataset has fixed the scale yet
     signed = weights.weigh(kinds, values)
     order = np.argsort(times, kind="stable")
     order = order[(positions[order] >= 0) & (signed[order] != 0)]

@@ -9,12 +9,15 @@ import numpy as np
 from zhiyin.arrays import Array, Bools, Floats, Ints
 from zhiyin.data.dataset import Interactions
 from zhiyin.data.weights import EventWeights
-from zhiyin.event import CODES
+from zhiyin.kinds import CODES
 
 ACTIONS = ("click", "like", "purchase", "dwell")
 """What can be predicted: that an item is opened or met at all, liked, bought, and how long it holds (0 to 1)."""
 
-OPENED = ("view", "click", "like", "dislike", "favourite", "rating", "comment", "dwell", "listen")
+OPENED = (
+    *("view", "click", "like", "dislike", "favourite", "rating", "comment", "dwell", "listen"),
+    *("interaction", "share", "cart", "finish"),
+)
 """Kinds that say that an item was met, whatever became of it. A purchase has its own head."""
 
 GOOD = 0.75

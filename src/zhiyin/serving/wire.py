@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from zhiyin.kinds import DEFAULT, known_kind
+
 Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Value = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
@@ -34,6 +36,16 @@ Time = Annotated[
 ]
 
 
+def kind(value: Any) -> Any:
+    """A kind of event by any of its names, in ours."""
+    if not isinstance(value, str):
+        return value
+    return known_kind(value)
+
+
+EventType = Annotated[str, StringConstraints(max_length=128), BeforeValidator(kind)]
+
+
 class Wire(BaseModel):
     """A message; unknown keys are refused by name."""
 
@@ -45,7 +57,7 @@ class EventIn(Wire):
 
     user_id: Id
     item_id: Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
-    event_type: Name
+    event_type: EventType = DEFAULT
     value: Number | None = None
     timestamp: Time | None = None
     """Now, when left out."""
@@ -119,7 +131,7 @@ class Seen(Wire):
     """One event of a guest's history, which is used for this answer and not stored."""
 
     item_id: Id
-    event_type: Name = "click"
+    event_type: EventType = DEFAULT
     value: Number | None = None
     timestamp: Time | None = None
 

@@ -13,7 +13,7 @@ from zhiyin.data.reading.formats import Piece, Reject
 from zhiyin.data.reading.names import Layout
 from zhiyin.data.times import ACCEPTED, seconds
 from zhiyin.errors import MissingColumn
-from zhiyin.event import KINDS, WITHOUT_ITEM
+from zhiyin.kinds import KINDS, WITHOUT_ITEM
 
 LONGEST_ID = 512
 """Letters of an id at most."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from zhiyin.errors import MissingColumn
+from zhiyin.kinds import DEFAULT
 
 IDS = {
     "user_id": ("user_id", "userid", "user", "customer_id", "customerid", "reviewerid", "uid", "visitorid"),
@@ -94,7 +95,7 @@ def _events(plain: dict[str, str], found: dict[str, str]) -> Layout:
     renamed = _match({name: one for name, one in plain.items() if name not in found}, EVENTS)
     value = next((plain[name] for name, new in renamed.items() if new == "value"), "")
     used = {**{name: new for name, new in found.items() if new != "friend_id"}, **renamed}
-    return Layout("events", used, KIND_OF_VALUE.get(value, "click"), tuple(name for name in plain if name not in used))
+    return Layout("events", used, KIND_OF_VALUE.get(value, DEFAULT), tuple(name for name in plain if name not in used))
 
 
 def _items(plain: dict[str, str], found: dict[str, str]) -> Layout:
