@@ -135,7 +135,7 @@ class EventWeights:
 
     def counted_kinds(self) -> tuple[str, ...]:
         """The kinds that can be interactions at all: what is learned does not depend on the others."""
-        return tuple(kind for kind in KINDS if getattr(self, kind))
+        return tuple(kind.name for kind in TABLE if self.of(kind.name) or kind.cancels)
 
     def positive_kinds(self) -> Bools:
         """Which kinds can be positive evidence, by code. [kinds]"""
