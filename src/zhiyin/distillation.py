@@ -167,7 +167,7 @@ def apart(cases: Cases, share: float, seed: int) -> tuple[Cases, Cases]:
 def everyone(dataset: Dataset) -> Cases:
     """A question for each person who has met anything, asked at the end of the data; nobody knows the answers."""
     users = np.flatnonzero(np.diff(dataset.offsets)).astype(np.int32)
-    return Cases(dataset, users, (dataset.as_of,) * len(users), (np.empty(0, np.int32),) * len(users))
+    return Cases(dataset, users, (dataset.present,) * len(users), (np.empty(0, np.int32),) * len(users))
 
 
 def gains(recommender: Recommender, cases: Cases) -> Doubles:

@@ -141,9 +141,10 @@ class Items:
         return position
 
     def available(self, now: float) -> Bools:
-        """Which items may be shown at a moment: not hidden, begun and not ended. [items]"""
+        """Which items may be shown at a moment: not hidden, begun and not ended; at no known moment (0) all windows are
+        open. [items]"""
         begin, end, hidden = self.windows()
-        return np.asarray(~hidden & (begin <= now) & (now < end))
+        return np.asarray(~hidden & (((begin <= now) & (now < end)) | (now == 0)))
 
     def windows(self) -> tuple[Doubles, Doubles, Bools]:
         """available_from (-inf for no limit), available_until (inf), hidden. Each [items]; only to be read."""

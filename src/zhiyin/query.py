@@ -33,7 +33,7 @@ class Condition:
 class Query:
     """One request: a profile, the context, how many, and a seed for chance.
 
-    now: seconds since 1970, passed in so that runs repeat. shelf: which shelf is asked for. text: a wish in words;
+    now: seconds since 1970, passed in so that runs repeat; 0 for no known moment, with which nothing is compared. shelf: which shelf is asked for. text: a wish in words;
     text_vectors: the same encoded, by space. seeds: items to relate to (positions); when there are any they stand in
     for the history. exclude: item positions never to return. context: device, place and the like. weights: of
     predicted actions. seed: for every draw of chance.

@@ -17,7 +17,7 @@ from zhiyin.errors import SavedVersionError, ZhiyinError
 from zhiyin.part import learned_of, settings, settings_of
 from zhiyin.parts import class_of, name_of
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the layout changes so that old folders are refused by name, not misread."""
 
 
@@ -47,7 +47,9 @@ def load_part(folder: Path, allowed: Sequence[str] | None = None) -> Any:
     """
     document = read_json(folder / "settings.json")
     if document.get("format") != FORMAT:
-        raise SavedVersionError(f"{folder}: format {document.get('format')!r}, this Zhiyin reads {FORMAT}: fit again")
+        raise SavedVersionError(
+            f"{folder}: format {document.get('format')!r}, this Zhiyin reads {FORMAT}: run `zhiyin fit`"
+        )
     try:
         cls = class_of(document["use"], allowed)
         known = {field.name for field in settings_of(cls)}

@@ -11,7 +11,7 @@ import numpy as np
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, Interactions
-from zhiyin.data.split import Cases, all_cases_after, last_event_cases
+from zhiyin.data.split import Cases, all_cases_after, last_event_cases, moment_of
 from zhiyin.errors import SettingError
 from zhiyin.item import Items
 from zhiyin.query import Query
@@ -81,9 +81,7 @@ def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
         raise SettingError(f"holdout = {holdout!r}: must be one of 'auto', 'time', 'last'")
     if holdout == "last" or (holdout == "auto" and not dataset.has_clock):
         return _ends_held_out(dataset)
-    times = np.sort(dataset.interactions.times)
-    start = float(times[int(len(times) * 0.9)]) if len(times) else 0.0
-    asked, newcomers = all_cases_after(dataset, start, np.inf)
+    asked, newcomers = all_cases_after(dataset, moment_of(dataset, 0.9), np.inf)
     return asked.known, [asked, newcomers.sample(NEWCOMERS, seed=0)]
 
 

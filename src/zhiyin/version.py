@@ -110,7 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise SavedVersionError(f"{folder}: not a folder; delete it")
     document = read_json(folder / "manifest.json")
     if document.pop("format", None) != FORMAT:
-        raise SavedVersionError(f"{folder}: not a version of this Zhiyin (format {FORMAT}); fit again")
+        raise SavedVersionError(f"{folder}: not a version of this Zhiyin (format {FORMAT}); run `zhiyin fit`")
     try:
         manifest = Manifest(**document)
     except TypeError as error:

@@ -45,6 +45,10 @@ LOG = logging.getLogger("zhiyin.workspace")
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
+OUTSIDE = "have a time before 1990 or after tomorrow, which cannot be right: no count by time reads them"
+"""What is said of them while fitting; they stay in the store and say what people like."""
+
+
 class Workspace:
     """A folder and the jobs on it. url: of the database, the folder's own SQLite file when None. clock: seconds since 1970.
 
@@ -83,9 +87,11 @@ class Workspace:
     def dataset(self, recipe: Recipe, progress: Progress = silent) -> Dataset:
         """Everything in the store as a dataset, with the vectors the recipe's encoders give."""
         progress("read events and items from the store")
-        dataset = dataset_from_store(self.store, EventWeights.from_table(recipe.events), None)
+        dataset = dataset_from_store(self.store, EventWeights.from_table(recipe.events), None, self.clock())
         if not len(dataset.interactions):
             raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
+        if undated := int((~dataset.dated).sum()):
+            progress(f"{undated:,} events {OUTSIDE}")
         self.encode(recipe, dataset, progress)
         return dataset
 
@@ -141,7 +147,7 @@ class Workspace:
             "items": len(dataset.items),
             "events": len(dataset.interactions),
         }
-        facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock}
+        facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock, "undated": int((~dataset.dated).sum())}
         progress("save the version")
         with durable.draft_folder(self.versions_folder) as draft, self._changing_versions():
             write_version(recipe, draft, created=self.clock(), fingerprint=fingerprint, data=facts)

@@ -246,3 +246,25 @@ def test_a_report_from_before_newcomers_were_asked_is_still_read(tmp_path):
     del document["newcomers"]
     (tmp_path / "old.json").write_text(json.dumps(document))
     assert read_report(tmp_path / "old.json").newcomers == []
+
+
+def test_a_report_says_which_right_answers_could_not_have_been_shown():
+    data = walks()
+    late = Items([replace(item, available_from=data.as_of + 1) for item in data.items.rows])
+    report = evaluate(Recommender(retrieve=[Popular()]), time_split(replace(data, items=late)))
+    assert report.rows[0].metrics["ndcg@10"] == 0
+    assert any("could not be shown" in note and "available_from is later" in note for note in report.notes)
+    plain = evaluate(Recommender(retrieve=[Popular()]), time_split(data))
+    assert not any("could not be shown" in note for note in plain.notes)
+
+
+def test_without_a_clock_no_window_is_compared_with_a_position():
+    data = walks()
+    dated = Items([replace(item, available_from=1.6e9) for item in data.items.rows])
+    numbers = []
+    for items in (data.items, dated):
+        report = evaluate(
+            Recommender(retrieve=[Transition()]), leave_one_out(replace(data, items=items, has_clock=False))
+        )
+        numbers.append(report.rows[0].metrics["ndcg@10"])
+    assert numbers[0] == numbers[1] > 0

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zhiyin.data.dataset import Dataset, Interactions, build
-from zhiyin.data.timeline import DAY, Timeline
+from zhiyin.data.moments import DAY, EARLIEST, settled, window
+from zhiyin.data.timeline import Timeline
 from zhiyin.item import Item, Items
 from zhiyin.profile import Profile
 from zhiyin.query import Query
@@ -45,12 +46,16 @@ def test_an_item_newer_than_the_timeline_has_no_events() -> None:
 )
 def test_running_sums_equal_the_sum_written_out(events: list[tuple[int, int, int]], now: int) -> None:
     users, items, days = (np.array(column) for column in zip(*events, strict=True))
+    present = settled(users, days.astype(float))
     line = Timeline.of(Interactions.sort(users, items, days * DAY), 5, (2.0, 9.0))
-    found = line.decayed(now * DAY, np.arange(5, dtype=np.int32))
-    for row, half_life in enumerate((2.0, 9.0)):
-        for item in range(5):
-            mine = days[(items == item) & (days < now)]
-            assert found[row, item] == pytest.approx(np.exp2(-(now - mine) / half_life).sum())
+    found, counts = line.decayed(now * DAY, np.arange(5, dtype=np.int32)), line.before(now * DAY, np.arange(5))[0]
+    for item in range(5):
+        earlier = (items == item) & (days < now)
+        last = np.array([days[earlier & (users == user)].max() for user in np.unique(users[earlier])])
+        assert counts[item] == len(last), "everybody counts once"
+        ages = min(now, present) - np.minimum(last, present)
+        for row, half_life in enumerate((2.0, 9.0)):
+            assert found[row, item] == pytest.approx(np.exp2(-ages / half_life).sum())
 
 
 def test_trending_follows_the_moment_of_the_request_and_not_the_future() -> None:
@@ -91,3 +96,22 @@ def test_trending_fades_as_fast_as_tastes_change(fast: bool) -> None:
     days = float(Trending().fit(data).timeline["half_lives"][0])
     assert days <= 14 if fast else days >= 30
     assert float(Trending(half_life=5.0).fit(data).timeline["half_lives"][0]) == 5.0
+
+
+def test_now_is_what_all_but_a_handful_have_reached():
+    people, days = np.arange(40), np.arange(40.0)
+    assert settled(people, days) == 35, "the fifth newest person"
+    for absurd in (41.0, 30_000.0, 1e12):
+        assert settled(np.append(people, [40] * 1000), np.append(days, [absurd] * 1000)) == 36, "one more person"
+    assert settled(np.zeros(9, int), np.arange(9.0)) == 8, "one person alone decides"
+    assert settled(np.arange(8), np.array([*range(7), 1e12])) == 5, "of eight people, two may be wrong"
+    assert settled(np.empty(0, int), np.empty(0)) == 0
+
+
+def test_times_before_1990_or_after_tomorrow_cannot_be_right_unless_most_are():
+    now = 1.7e9
+    times = np.array([0.0, EARLIEST - 1, EARLIEST, 1.6e9, now, now + DAY, now + DAY + 1, 4e9])
+    low, high = window(times, now)
+    assert ((times >= low) & (times <= high)).tolist() == [False, False, True, True, True, True, False, False]
+    assert window(times, None) == (EARLIEST, np.inf)
+    assert window(np.arange(9.0), now) == (-np.inf, np.inf), "a clock of its own: seconds since a study began"

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from zhiyin.arrays import Ints
 from zhiyin.data.dataset import Dataset, Interactions
+from zhiyin.data.moments import ALWAYS, inside, window
 from zhiyin.data.weights import EventWeights
 from zhiyin.item import Item, Items
 from zhiyin.vocabulary import Vocabulary
@@ -22,13 +23,15 @@ def assemble(
     *,
     has_clock: bool,
     as_of: float | None = None,
+    now: float | None = None,
     users: Mapping[str, Mapping[str, str]] | None = None,
     edges: pl.DataFrame | None = None,
 ) -> Dataset:
     """A dataset of the events that are interactions (weight not 0), in the order given where times are equal.
 
     events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none), in order of
-    arrival. users: attributes by user id. edges: user_id, friend_id. The rating scale, where it is not set, is taken
+    arrival. now: seconds since 1970, where it is known; no event can be a day later. users: attributes by user id. edges:
+    user_id, friend_id. The rating scale, where it is not set, is taken
     from the events; the dataset keeps the weights it was made with.
     """
     kinds = events["kind"].to_numpy()
@@ -50,7 +53,8 @@ def assemble(
         kinds[use],
         values[use],
     )
-    latest = float(interactions.times.max()) if len(interactions) else 0.0
+    within = window(interactions.times, now) if has_clock else ALWAYS
+    latest = float(np.max(interactions.times[inside(interactions.times, within)], initial=0.0))
     return Dataset(
         vocabulary,
         table,
@@ -60,6 +64,7 @@ def assemble(
         None if edges is None else friends(edges, vocabulary),
         users or {},
         weights,
+        within,
     )
 
 

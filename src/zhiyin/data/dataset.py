@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
+from zhiyin.data.moments import ALWAYS, inside, settled
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
 from zhiyin.item import Items
@@ -78,8 +79,9 @@ class Dataset:
     """What is known as of a time.
 
     has_clock: times are real seconds; False when only the order within a user is known, so that nothing may compare
-    times of two users. friends: csr [users, users] of social ties, or None. as_of: no interaction is later. weights: what
-    the events were weighed with; live profiles must use the same.
+    times of two users. friends: csr [users, users] of social ties, or None. as_of: no interaction is later, but for those
+    outside the window. weights: what the events were weighed with; live profiles must use the same. window: the times that
+    can be right, both ends included; an event outside still says what somebody likes, but no statistic of time reads it.
     """
 
     users: Vocabulary
@@ -90,9 +92,10 @@ class Dataset:
     friends: sparse.csr_matrix | None = None
     user_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     weights: EventWeights = field(default_factory=EventWeights)
+    window: tuple[float, float] = ALWAYS
 
     def __post_init__(self) -> None:
-        late = int((self.interactions.times > self.as_of).sum())
+        late = int((self.interactions.times[self.dated] > self.as_of).sum())
         if late:
             raise DataError(f"dataset: {late} interactions are later than as_of = {self.as_of}")
 
@@ -118,6 +121,26 @@ class Dataset:
     def liked(self) -> Interactions:
         """The interactions with a positive weight."""
         return self.interactions.where(self.interactions.weights > 0)
+
+    @cached_property
+    def dated(self) -> Bools:
+        """Which interactions have a time that can be right. [interactions]"""
+        return inside(self.interactions.times, self.window)
+
+    @cached_property
+    def present(self) -> float:
+        """What "now" is in this data, see moments.settled; 0, for no known moment, without a clock."""
+        table = self.interactions.where(self.dated)
+        return min(settled(table.users, table.times), self.as_of) if self.has_clock else 0.0
+
+    @cached_property
+    def takers(self) -> Interactions:
+        """One row for each person and item they liked, at the last time they did: what statistics of time count."""
+        liked = self.interactions.where((self.interactions.weights > 0) & self.dated)
+        if not len(liked):
+            return liked
+        _, newest = np.unique((liked.users.astype(np.int64) * len(self.items) + liked.items)[::-1], return_index=True)
+        return liked.rows(np.sort(len(liked) - 1 - newest))
 
     def matrix(self) -> sparse.csr_matrix:
         """Positive evidence as csr float32 [users, items]; repeats are added up."""

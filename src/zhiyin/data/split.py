@@ -12,6 +12,9 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError
 from zhiyin.query import Query
 
+FLOOD = 4.0
+"""Times as many items as nineteen in twenty people met at most, from which somebody counts no more for meeting more."""
+
 
 @dataclass(frozen=True)
 class Cases:
@@ -81,8 +84,8 @@ def last_event_cases(dataset: Dataset, back: int = 0) -> Cases:
     users = np.flatnonzero(lengths >= 2).astype(np.int32)
     rows = shown.offsets[users + 1] - 1
     table = shown.interactions
-    # Without a clock all moments are equal, so that no part can read anything from them.
-    now = tuple(float(t) if dataset.has_clock else dataset.as_of for t in table.times[rows])
+    # Without a clock no moment is known, so that no part can read anything from it.
+    now = tuple(float(t) if dataset.has_clock else 0.0 for t in table.times[rows])
     return Cases(shown.without_last(1), users, now, tuple(table.items[rows][:, None]))
 
 
@@ -105,7 +108,7 @@ def leave_one_out(dataset: Dataset) -> Split:
 def cases_after(dataset: Dataset, start: float, end: float) -> Cases:
     """What users did first in [start, end) with items new to them, asked at `start` with the history before it.
 
-    Users without any event before start are left out. Only positive evidence is a target.
+    Users without any event before start are left out. Only positive evidence at a time that can be right is a target.
     """
     return all_cases_after(dataset, start, end)[0]
 
@@ -114,7 +117,10 @@ def all_cases_after(dataset: Dataset, start: float, end: float) -> tuple[Cases, 
     """What cases_after gives, and beside it the newcomers: those who had done nothing before, asked without a history."""
     known = dataset.before(start)
     later = dataset.only(
-        (dataset.interactions.times >= start) & (dataset.interactions.times < end) & (dataset.interactions.weights > 0)
+        (dataset.interactions.times >= start)
+        & (dataset.interactions.times < end)
+        & (dataset.interactions.weights > 0)
+        & dataset.dated
     )
     users: tuple[list[int], list[int]] = [], []
     targets: tuple[list[Ints], list[Ints]] = [], []
@@ -140,7 +146,7 @@ def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split
     """
     if not dataset.has_clock:
         raise DataError("a time split needs timestamps; this data has only positions: use leave-one-out")
-    times = np.sort(dataset.interactions.times)
+    times = np.sort(dataset.interactions.times[dataset.dated])
     start_valid = float(times[int(len(times) * (1 - valid - test))])
     start_test = float(times[int(len(times) * (1 - test))])
     asked, newcomers = all_cases_after(dataset, start_test, np.inf)
@@ -154,6 +160,28 @@ def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split
         asked,
         newcomers,
     )
+
+
+def moment_of(dataset: Dataset, share: float) -> float:
+    """The moment before which a share (0 to 1) of what people did lies; 0 for no events.
+
+    Repeats of one person with one item share one vote, and who met far more items than nearly everybody shares as many
+    votes as the heaviest usual person has, so that one visitor's flood is never "the newest tenth".
+    """
+    table, size = dataset.interactions.where(dataset.dated), len(dataset.items)
+    if not len(table):
+        return 0.0
+    _, pair, times = np.unique(
+        table.users.astype(np.int64) * size + table.items, return_inverse=True, return_counts=True
+    )
+    votes = 1.0 / times[pair]
+    owned = np.bincount(table.users, votes)
+    most = FLOOD * float(np.quantile(owned[owned > 0], 0.95))
+    votes *= np.minimum(1.0, most / owned[table.users])
+    order = np.argsort(table.times, kind="stable")
+    passed = np.cumsum(votes[order])
+    at = int(np.searchsorted(passed, share * passed[-1], side="right"))
+    return float(table.times[order[min(at, len(order) - 1)]])
 
 
 def core(dataset: Dataset, least: int) -> Dataset:

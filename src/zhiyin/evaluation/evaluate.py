@@ -14,6 +14,7 @@ from zhiyin.arrays import Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import Split
 from zhiyin.errors import DataError, TooLarge
+from zhiyin.evaluation.availability import could_not_be_shown
 from zhiyin.evaluation.baselines import baselines as fresh_baselines
 from zhiyin.evaluation.baselines import same_in
 from zhiyin.evaluation.lists import FUSED, WHOLE, ranked_lists
@@ -69,6 +70,8 @@ def evaluate(
     watch, said = Stopwatch(dict(seconds or {})), list(notes)
     if not trials:
         said.append(UNTUNED)
+    if unshown := could_not_be_shown(split.test):
+        said.append(unshown)
     with watch.time("fit"):
         holdout = "time" if split.name == "time" else "last"
         recommender.fit(split.test_fit, holdout=holdout, progress=progress)

@@ -14,9 +14,10 @@ from zhiyin.ports import Store
 READ = ("user_id", "item_id", "timestamp", "event_type", "value")
 
 
-def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None) -> Dataset:
+def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None, now: float | None = None) -> Dataset:
     """Everything known at a moment (as_of, events at that very time included), or all there is when None.
 
+    now: seconds since 1970; events a day later have a wrong time, see Dataset.window.
     What numbers mean, where it is not set, is taken from the whole store and noted there, see weights_for.
     """
     until = None if as_of is None else float(np.nextafter(as_of, np.inf))
@@ -36,6 +37,7 @@ def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None)
         weights,
         has_clock=store.meta.get("has_clock") is not False,
         as_of=as_of,
+        now=now,
         users={one.user_id: dict(one.attributes) for one in profiles},
         edges=pl.DataFrame(edges, schema={"user_id": pl.String, "friend_id": pl.String}, orient="row")
         if edges

@@ -7,6 +7,7 @@ from scipy import sparse
 
 from zhiyin.arrays import Floats, unit_rows
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.followers import followers
 
 WINDOW = 10
 """Steps apart at which two events of one user still count as neighbours."""
@@ -17,12 +18,7 @@ ROUNDS = 8
 
 def neighbour_graph(dataset: Dataset) -> sparse.csr_matrix:
     """Items that users met soon after each other, 1 / gap each, as D^-½ (T + Tᵀ) D^-½. csr [items, items]."""
-    liked, size = dataset.liked, len(dataset.items)
-    table = sparse.csr_matrix((size, size), dtype=np.float32)
-    for gap in range(1, min(WINDOW, len(liked) - 1) + 1):
-        apart = (liked.users[:-gap] == liked.users[gap:]) & (liked.items[:-gap] != liked.items[gap:])
-        pairs = (liked.items[:-gap][apart], liked.items[gap:][apart])
-        table = table + sparse.csr_matrix((np.full(len(pairs[0]), 1 / gap, np.float32), pairs), (size, size))
+    table = followers(dataset, WINDOW)
     table = table + table.T
     sums = np.asarray(table.sum(1)).ravel()
     scale = sparse.diags_array(np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0))

@@ -31,20 +31,26 @@ SOURCE_COLUMNS = ("score", "ratio", "reciprocal_rank")
 def learn_facts(dataset: Dataset) -> dict[str, Array]:
     """What is known of items from a dataset, for a learned field of a ranker.
 
-    count: events per item; share: log of count over the mean; quality: mean weight, shrunk to the mean of all; then a
-    Timeline where the data has a clock.
+    share: log of the people per item over the mean; quality: mean over people of what they thought of it, shrunk to the
+    mean of all; then a Timeline where the data has a clock. Everybody counts once per item, however often they came.
     """
     table = dataset.interactions
     size = len(dataset.items)
-    count = np.bincount(table.items, minlength=size).astype(np.float64)
-    total = np.bincount(table.items, table.weights, minlength=size)
-    mean = float(table.weights.mean()) if len(table) else 0.0
+    pairs, pair, times = np.unique(
+        table.users.astype(np.int64) * size + table.items, return_inverse=True, return_counts=True
+    )
+    thought = np.bincount(pair, table.weights, minlength=len(pairs)) / times
+    met = pairs % max(size, 1)
+    count = np.bincount(met, minlength=size).astype(np.float64)
+    total = np.bincount(met, thought, minlength=size)
+    mean = float(thought.mean()) if len(pairs) else 0.0
     facts: dict[str, Array] = {
         "share": np.log((count + 1) / (count.mean() + 1)).astype(np.float32) if size else np.empty(0, np.float32),
         "quality": ((total + 5 * mean) / (count + 5)).astype(np.float32),
     }
-    if dataset.has_clock and len(table):
-        facts |= Timeline.of(table, size, HALF_LIVES).state()
+    dated = table.where(dataset.dated)
+    if dataset.has_clock and len(dated):
+        facts |= Timeline.of(dated, size, HALF_LIVES, dataset.present).state()
     return facts
 
 
@@ -104,18 +110,23 @@ class Features:
         length = len(history)
         share = _at(self.facts["share"], history.items[-20:], np.nan)
         timed = "times" in self.facts and query.now > 0
-        since = (query.now - history.times[-1]) / DAY if timed and length else np.nan
+        since = self._now(query, history.times[-1]) - history.times[-1] if timed and length else np.nan
         moment = datetime.fromtimestamp(query.now, UTC) if timed else None
         return np.array(
             [
                 np.log1p(length),
                 float((history.weights < 0).mean()) if length else np.nan,
                 float(np.nanmean(share)) if length and np.isfinite(share).any() else np.nan,
-                np.log1p(max(since, 0.0)) if np.isfinite(since) else np.nan,
+                np.log1p(max(since, 0.0) / DAY) if np.isfinite(since) else np.nan,
                 moment.hour if moment else np.nan,
                 moment.weekday() if moment else np.nan,
             ]
         )
+
+    def _now(self, query: Query, last: float) -> float:
+        """The moment ages are counted to: what now was in the data, unless the person has been here since."""
+        present = float(self.facts["present"][0])
+        return query.now if last > present else min(query.now, present)
 
     def _items(self, query: Query, candidates: Candidates, items: Items) -> Array:
         wanted = candidates.items
@@ -129,15 +140,16 @@ class Features:
         recent = np.full((len(HALF_LIVES), len(wanted)), np.nan)
         if "times" in self.facts:
             timeline = Timeline.from_state(self.facts)
-            counts, last = timeline.before(query.now, wanted)
-            first = timeline.first(wanted)
+            moment = query.now or np.inf
+            counts, last = timeline.before(moment, wanted)
+            now, first = timeline.clamped(moment), timeline.first(wanted)
             # An item first met after this moment is one that nobody has met yet: its future must not show.
-            columns["age_days"] = np.where(first < query.now, np.log1p(np.maximum(query.now - first, 0) / DAY), np.nan)
+            columns["age_days"] = np.where(first < moment, np.log1p(np.maximum(now - first, 0) / DAY), np.nan)
             seen = np.where(last >= 0, timeline.moments[last], np.nan)
-            columns["days_since_seen"] = np.log1p(np.maximum(query.now - seen, 0) / DAY)
+            columns["days_since_seen"] = np.log1p(np.maximum(now - seen, 0) / DAY)
             columns["seen_before"] = np.log1p(counts)
             columns["popularity"] = np.log((counts + 1) / (counts.mean() + 1)) if len(counts) else unknown
-            decayed = timeline.decayed(query.now, wanted)
+            decayed = timeline.decayed(moment, wanted)
             recent = np.log((decayed + 1) / (decayed.max(1, initial=0.0)[:, None] + 1))
         return np.stack([*(columns.get(name, unknown) for name in ITEM_COLUMNS), *recent], 1)
 

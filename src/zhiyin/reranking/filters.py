@@ -33,7 +33,7 @@ class Allowed:
 
     def _checks(self, query: Query, found: Ints, items: Items) -> list[tuple[str, Bools]]:
         begin, end, hidden = items.windows()
-        closed = (begin[found] > query.now) | (query.now >= end[found])
+        closed = ((begin[found] > query.now) | (query.now >= end[found])) & (query.now != 0)
         checks = [("unavailable", np.asarray(hidden[found] | closed))]
         if query.exclude:
             checks.append(("excluded", np.isin(found, np.fromiter(query.exclude, np.int64))))
@@ -80,7 +80,9 @@ def _meeting(found: Ints, items: Items, condition: Condition) -> Bools:
 
 
 def available(item: Item, now: float) -> bool:
-    """Whether an item may be shown at a moment: not hidden, begun and not ended."""
+    """Whether an item may be shown at a moment: not hidden, begun and not ended. At no known moment (0), windows are open."""
+    if not now:
+        return not item.hidden
     begun = item.available_from is None or item.available_from <= now
     ended = item.available_until is not None and now >= item.available_until
     return begun and not ended and not item.hidden

@@ -8,7 +8,7 @@ import numpy as np
 
 from zhiyin.arrays import NEVER, Array, Doubles, Floats, unit_rows
 from zhiyin.data.dataset import Dataset
-from zhiyin.data.timeline import DAY
+from zhiyin.data.moments import DAY, settled
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
@@ -20,9 +20,10 @@ from zhiyin.stages import Scorer
 class Fresh(Scorer):
     """New items by the moment they became available, or were first met where that is not known.
 
-    Items that come after fit without a date are the newest of all. Items of no known date are never given, nor those
+    Items that come after fit without a date are as new as the data. Items of no known date are never given, nor those
     available only after the request's own moment. An undated catalogue without a clock has no fresh items until some
-    are added.
+    are added. Scores lie between 0 and 2: 1 at the data's own present, nearing 2 for items that came later and 0 for old
+    ones, so that neither an item of a wrong year nor the newest of all stands far from the others.
     """
 
     grain: float = setting(1.0, above=0)
@@ -33,6 +34,7 @@ class Fresh(Scorer):
     """How much less each earlier event of the history counts in that likeness."""
 
     since: Doubles = learned()
+    met: Doubles = learned()
     as_of: float = learned()
     vectors: dict[str, Array] = learned()
 
@@ -41,17 +43,18 @@ class Fresh(Scorer):
         begin = dataset.items.windows()[0]
         met = np.full(len(dataset.items), np.inf)
         if dataset.has_clock:
-            np.minimum.at(met, dataset.interactions.items, dataset.interactions.times)
-        since = np.where(np.isfinite(begin), begin, met)
-        self.since = np.where(np.isfinite(since), since, np.nan)
+            table = dataset.interactions.where(dataset.dated)
+            np.minimum.at(met, table.items, table.times)
+        self.met = np.where(np.isfinite(met), met, np.nan)
+        self.since = np.where(np.isfinite(begin), begin, self.met)
         # Where no clock runs, dates of items can only be compared with each other.
-        self.as_of = dataset.as_of if dataset.has_clock else float(np.max(begin[np.isfinite(begin)], initial=0.0))
+        self.as_of = dataset.present if dataset.has_clock else _newest_of_many(begin[np.isfinite(begin)])
         matrix = dataset.items.vectors.get(self.space)
         self.vectors = {} if matrix is None else {self.space: unit_rows(matrix)}
         return self
 
     def extend(self, items: Items, changed: Sequence[int]) -> None:
-        """See Extendable. A changed item of an already known date keeps it unless it names another."""
+        """See Extendable. A changed item without a date is as new as when it was first met, where that is known."""
         need_fitted(self)
         grown = np.full(max(len(items), len(self.since)), self.as_of)
         grown[: len(self.since)] = self.since
@@ -59,6 +62,10 @@ class Fresh(Scorer):
             named = items[position].available_from
             if named is not None:
                 grown[position] = named
+            elif position < len(self.met):
+                grown[position] = self.met[position]
+            else:
+                grown[position] = self.as_of
         self.since = grown
         if self.space in self.vectors:
             live = items.vectors.get(self.space)
@@ -66,13 +73,14 @@ class Fresh(Scorer):
                 self.vectors = {self.space: with_rows(self.vectors[self.space], live, list(changed))}
 
     def scores(self, queries: Sequence[Query]) -> Floats:
-        """See Scorer. Whole numbers are grains of age, 0 for the newest; the fraction is the likeness."""
+        """See Scorer. Newer by a grain is better; the likeness decides within a grain."""
         need_fitted(self)
         ages = np.floor((self.since - self.as_of) / (self.grain * DAY))
         rows = np.empty((len(queries), len(ages)), np.float32)
         for row, query in enumerate(queries):
-            known = ~np.isnan(ages) & ~((self.since > query.now) & (self.since > self.as_of))
-            rows[row] = np.where(known, ages + self._likeness(query), NEVER)
+            closed = (self.since > query.now) & (self.since > self.as_of) & (query.now != 0)
+            known = ~np.isnan(ages) & ~closed
+            rows[row] = np.where(known, _bounded(ages + self._likeness(query)), NEVER)
         return rows
 
     def _likeness(self, query: Query) -> Floats:
@@ -83,3 +91,14 @@ class Fresh(Scorer):
         likeness = np.zeros(len(self.since), np.float32)
         likeness[: len(matrix)] = 0.45 + 0.45 * (matrix @ profile_vector(query, matrix, self.decay, 0.3))
         return likeness
+
+
+def _bounded(grains: Doubles) -> Doubles:
+    """A rising map of all numbers to between 0 and 2, 1 at 0: 1 / (1 - x) below, 2 - 1 / (1 + x) above."""
+    near = 1 / (1 + np.abs(grains))
+    return np.asarray(np.where(grains > 0, 2 - near, near), np.float64)
+
+
+def _newest_of_many(dates: Doubles) -> float:
+    """The newest date but for a handful, see moments.settled; 0 for none."""
+    return settled(np.arange(len(dates)), dates)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Floats, Ints, top_n
+from zhiyin.arrays import NEVER, Doubles, Floats, Ints, top_n
 from zhiyin.data.dataset import Dataset
-from zhiyin.data.split import Cases, cases_after
-from zhiyin.data.timeline import DAY
+from zhiyin.data.moments import DAY
+from zhiyin.data.split import Cases, cases_after, moment_of
 
 HALF_LIVES = (0.0, 365.0, 90.0, 30.0, 14.0, 7.0, 3.0, 1.5)
 """Days after which a like counts half; 0 counts all time alike."""
@@ -20,20 +20,41 @@ USUAL = 14.0
 ASKED, LEAST, CELLS = 400, 30, 4_000_000
 """People asked about at most and at least when something is to be chosen, and scores held at once."""
 
+TAIL = 1e-3
+"""What likes count together that are too old to count: their order is known still, and they never reach one new like."""
+
 
 def faded_likes(dataset: Dataset, half_life: float) -> Floats:
-    """How many people liked each item, each like halved per half life (days) of its age; all alike without a clock. [items]"""
+    """How many people liked each item, each halved per half life (days) of age of their last like; all alike without a
+    clock. [items]"""
     if not half_life or not dataset.has_clock:
         return dataset.popularity()
-    weights = np.exp2((dataset.liked.times - dataset.as_of) / (half_life * DAY))
-    return np.bincount(dataset.liked.items, weights, minlength=len(dataset.items)).astype(np.float32)
+    return np.exp2(halvings(dataset, half_life)).astype(np.float32)
+
+
+def halvings(dataset: Dataset, half_life: float) -> Doubles:
+    """log2 of the faded likes of a dataset with a clock, which still tells the old from the very old; -inf for none. [items]"""
+    takers, size = dataset.takers, len(dataset.items)
+    ages = (dataset.present - np.minimum(takers.times, dataset.present)) / (half_life * DAY)
+    youngest = np.full(size, np.inf)
+    np.minimum.at(youngest, takers.items, ages)
+    met = np.isfinite(youngest)
+    least = np.where(met, youngest, 0.0)
+    sums = np.bincount(takers.items, np.exp2(least[takers.items] - ages), minlength=size)
+    return np.where(met, np.log2(np.maximum(sums, 1e-300)) - least, -np.inf)
+
+
+def with_tail(found: Doubles) -> Floats:
+    """Faded likes from their log2, with a tail that never underflows: after years of quiet the order is what it was."""
+    tail = np.where(np.isfinite(found), TAIL / (1 + np.maximum(-found, 0)), 0.0)
+    return np.asarray(np.exp2(found) + tail, np.float32)
 
 
 def newest_tenth(dataset: Dataset) -> Cases | None:
     """What some people took up in the newest tenth of the likes, asked where it begins; None for too few, or no clock."""
-    if not dataset.has_clock or len(dataset.liked) < 10 * LEAST:
+    if not dataset.has_clock or len(dataset.takers) < 10 * LEAST:
         return None
-    cases = cases_after(dataset, float(np.quantile(dataset.liked.times, 0.9)), np.inf)
+    cases = cases_after(dataset, moment_of(dataset, 0.9), np.inf)
     most = min(ASKED, CELLS // max(len(dataset.items), 1))
     return cases.sample(most, 0) if min(len(cases), most) >= LEAST else None
 

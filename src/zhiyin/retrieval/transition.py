@@ -9,6 +9,7 @@ from scipy import sparse
 
 from zhiyin.arrays import NEVER, Floats, Ints
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.followers import followers
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import Followed, decayed
@@ -19,9 +20,9 @@ from zhiyin.stages import Scorer
 class Transition(Scorer):
     """Counts i before j, weighted by 1 / gap, and follows them from the newest events: simple, and hard to beat.
 
-    T[i, j] = Σ over users of 1 / gap for i before j within the window; each row is divided by the square root of its
-    sum. The score of j is Σ over the history, newest first (h = 0, 1, …), of decay^h · T[item, j]. See "An
-    Embarrassingly Simple Graph Heuristic", arXiv 2605.07125.
+    T[i, j] = Σ over users of 1 / gap for i before j within the window, the smallest gap each of them had; each row is
+    divided by the square root of its sum. The score of j is Σ over the history, newest first (h = 0, 1, …), of
+    decay^h · T[item, j]. See "An Embarrassingly Simple Graph Heuristic", arXiv 2605.07125.
     """
 
     window: int = setting(10, least=1, most=1000, tune=(5, 10, 20))
@@ -36,15 +37,7 @@ class Transition(Scorer):
 
     def fit(self, dataset: Dataset) -> Transition:
         """See Retriever."""
-        liked = dataset.liked
-        size = len(dataset.items)
-        table = sparse.csr_matrix((size, size), dtype=np.float32)
-        for gap in range(1, min(self.window, len(liked) - 1) + 1):
-            apart = (liked.users[:-gap] == liked.users[gap:]) & (liked.items[:-gap] != liked.items[gap:])
-            if not apart.any():  # no sequence is longer than this gap
-                continue
-            pairs = (liked.items[:-gap][apart], liked.items[gap:][apart])
-            table = table + sparse.csr_matrix((np.full(len(pairs[0]), 1 / gap, np.float32), pairs), (size, size))
+        table = followers(dataset, self.window)
         sums = np.asarray(table.sum(1)).ravel()
         scale = np.divide(1, np.sqrt(sums), out=np.zeros_like(sums), where=sums > 0)
         self.table = sparse.csr_matrix(sparse.diags_array(scale.astype(np.float32)) @ table, dtype=np.float32)

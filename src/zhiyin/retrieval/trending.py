@@ -11,17 +11,18 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import Timeline
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.retrieval.recency import fitting_half_life
+from zhiyin.retrieval.recency import fitting_half_life, with_tail
 from zhiyin.stages import Scorer
 
 
 @part
 class Trending(Scorer):
-    """Counts of events per item that halve every half_life days before the request's own moment.
+    """Counts of people per item, each halved every half_life days before the request's own moment.
 
     Unlike popular, which counts at the time of fitting, it follows query.now and only reads events strictly before it.
-    A request long after the last event is answered as of that event: in a quiet time counts do not fade to nothing.
-    Where the data has no clock it counts all events alike.
+    Everybody counts once per item, by the last time they took it up. A request long after the data's own present, or of
+    no known moment, is answered as of that present: in a quiet time counts do not fade to nothing, and neither a wrong
+    year nor one person after years makes what was trending old. Where the data has no clock it counts all time alike.
     """
 
     half_life: float = setting(0.0, least=0, tune=(0.0, 3.0, 7.0, 14.0, 30.0, 90.0))
@@ -32,11 +33,12 @@ class Trending(Scorer):
 
     def fit(self, dataset: Dataset) -> Trending:
         """See Retriever."""
-        liked = dataset.liked
-        self.counts = np.bincount(liked.items, minlength=len(dataset.items)).astype(np.float32)
+        self.counts = dataset.popularity()
+        liked = dataset.interactions.where((dataset.interactions.weights > 0) & dataset.dated)
         has_clock = dataset.has_clock and len(liked) > 0
         days = self.half_life or fitting_half_life(dataset)
-        self.timeline = Timeline.of(liked, len(dataset.items), (days,)).state() if has_clock else {}
+        made = Timeline.of(liked, len(dataset.items), (days,), dataset.present) if has_clock else None
+        self.timeline = made.state() if made else {}
         return self
 
     def scores(self, queries: Sequence[Query]) -> Floats:
@@ -45,8 +47,6 @@ class Trending(Scorer):
         if not self.timeline:
             return np.tile(np.where(self.counts > 0, self.counts, NEVER), (len(queries), 1))
         timeline, everything = Timeline.from_state(self.timeline), np.arange(len(self.counts), dtype=np.int32)
-        latest = np.nextafter(timeline.times[-1], np.inf)
-        moments = {query.now for query in queries}
-        rows = {now: timeline.decayed(min(now, latest), everything)[0] for now in moments}
-        found = np.stack([rows[query.now] for query in queries])
+        rows = {now: timeline.halvings(now or np.inf, everything)[0] for now in {query.now for query in queries}}
+        found = np.stack([with_tail(rows[query.now]) for query in queries])
         return np.where(found > 0, found, NEVER).astype(np.float32)

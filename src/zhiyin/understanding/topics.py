@@ -7,6 +7,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from zhiyin.arrays import Doubles, Floats, Ints, row_entries
+from zhiyin.data.moments import DAY as DAY
+from zhiyin.data.moments import EARLIEST
 from zhiyin.item import Items, Tags
 from zhiyin.profile import History
 
@@ -16,17 +18,18 @@ HALF_LIFE = 180.0
 FLOOR = 0.1
 """The least that the oldest event counts, against the newest."""
 
-DAY = 86_400.0
-
 
 def faded(history: History, half_life: float = HALF_LIFE) -> Doubles:
     """The signed weights of the events, each halved per half life (days) of age before the newest event. [events]
 
-    Down to a tenth: one event after years away is news, and no reason to forget everything before it.
+    Down to a tenth: one event after years away is news, and no reason to forget everything before it. Beside an event
+    with a time, those of which only the order is known have no age.
     """
     if not len(history):
         return np.empty(0, np.float64)
-    ages = (history.times.max() - history.times) / (half_life * DAY)
+    newest = history.times.max()
+    ages = (newest - history.times) / (half_life * DAY)
+    ages[(history.times < EARLIEST) & (newest >= EARLIEST)] = 0
     return np.asarray(history.weights * np.maximum(np.exp2(-ages), FLOOR), np.float64)
 
 
