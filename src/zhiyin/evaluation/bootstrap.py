@@ -49,6 +49,21 @@ class Resamples:
         self.observed: Doubles = values.mean(0)
         self.means: Doubles = np.concatenate(list(_drawn_means(values, draws, seed)))
 
+    @classmethod
+    def by_group(cls, values: Array, groups: Array, *, draws: int = 1000, seed: int = 0) -> Resamples:
+        """The means over rows that are drawn together, such as all questions of a person: values [rows, columns], groups [rows].
+
+        A person with many questions weighs as many rows as there are, in the mean as in every draw.
+        """
+        values = np.asarray(values, np.float64)
+        names, places = np.unique(np.asarray(groups), return_inverse=True)
+        sums = np.zeros((len(names), values.shape[1] + 1))
+        np.add.at(sums, places, np.column_stack([values, np.ones(len(values))]))
+        drawn = cls(sums, draws=draws, seed=seed)
+        drawn.observed = drawn.observed[:-1] / drawn.observed[-1]
+        drawn.means = drawn.means[:, :-1] / drawn.means[:, -1:]
+        return drawn
+
     def interval(self, column: int, confidence: float = 0.95) -> Interval:
         """The percentile interval of one column's mean."""
         return Interval(float(self.observed[column]), *_ends(self.means[:, column], confidence))
