@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import struct
 from base64 import urlsafe_b64encode
@@ -13,7 +14,7 @@ from typing import Any
 from zhiyin.errors import DataError
 from zhiyin.kinds import CODES, KINDS, WITHOUT_ITEM
 
-__all__ = ["CODES", "ID_BYTES", "KINDS", "WITHOUT_ITEM", "Event", "float_bits"]
+__all__ = ["CODES", "ID_BYTES", "KINDS", "WITHOUT_ITEM", "Event", "circumstances", "float_bits"]
 
 ID_BYTES = 12
 """Of an id made of content: 16 letters, short enough for fast indexes, and no two of 10^12 events alike."""
@@ -65,7 +66,22 @@ class Event:
         session = self.session_id or ""
         ids = (str(len(self.user_id)), str(len(self.item_id)), self.user_id, self.item_id)
         key = "\x1f".join((*ids, self.event_type, str(float_bits(self.timestamp)), value, "0", session))
-        return urlsafe_b64encode(blake2b(key.encode(), digest_size=ID_BYTES).digest()).decode()
+        key += circumstances(json.dumps(dict(self.context)) if self.context else "", self.request_id, self.position)
+        return urlsafe_b64encode(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=ID_BYTES).digest()).decode()
+
+
+def circumstances(context: str, request_id: str | None, position: int | None) -> str:
+    """What tells events of one second apart beside their item and value, as the end of a natural id's key; "" for none.
+
+    context: JSON text. Two texts that say the same are the same, however they are spaced and ordered.
+    """
+    if not context and request_id is None and position is None:
+        return ""
+    try:
+        said = json.loads(context) if context else {}
+    except (ValueError, RecursionError):
+        said = context
+    return "\x1f" + json.dumps([said, request_id, position], sort_keys=True, separators=(",", ":"))
 
 
 def float_bits(number: float) -> int:

@@ -19,11 +19,29 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What became of events given to a log. new: those stored, under the ids they were stored with. known: how many were
+    there already. apart: by row, the id under which an event was stored whose own its user had given to other content.
+    """
+
+    new: Sequence[Event] = ()
+    known: int = 0
+    apart: Mapping[int, str] = field(default_factory=dict)
+
+
 class EventLog(Protocol):
-    """Facts, appended and never changed. What append has returned for survives the death of the process."""
+    """Facts, appended and never changed. What append has returned for survives the death of the process.
+
+    An event is the same when its user, its id and its content are. The same id with other content is another event: it
+    is kept apart under an id made of both, so that nothing is lost, and said again it is still one.
+    """
+
+    def take(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
+        """Store events. undated: rows whose time is that of their arrival: sent again they are the same."""
 
     def append(self, events: Sequence[Event]) -> int:
-        """Store events; those whose event_id is known already are left out. Returns how many were new."""
+        """The same. Returns how many were new."""
 
     def append_table(self, frame: pl.DataFrame) -> int:
         """The same in bulk; the columns of Event, context as JSON text. Returns how many were new."""
@@ -41,6 +59,9 @@ class EventLog(Protocol):
         """Around many append_table."""
 
     def count(self) -> int: ...
+
+    def counts(self, users: Collection[str] | None = None, leave_out: Collection[str] = ()) -> dict[str, int]:
+        """How many events users have; of all who have any when None. leave_out: kinds that do not count."""
 
     def delete_user(self, user_id: str) -> int:
         """Forget a user. Returns how many events were deleted."""

@@ -98,6 +98,34 @@ def test_the_same_event_sent_twice_is_one(client: TestClient, engine: Engine) ->
     assert len(engine.store.log.of_user("new")) == 4
 
 
+def test_an_id_that_somebody_else_used_drops_nothing(client: TestClient, engine: Engine) -> None:
+    order = {"item_id": "w01", "event_type": "purchase", "event_id": "order-7", "timestamp": 1_690_000_000}
+    for user in ("first", "second"):
+        assert client.post("/events", json={"user_id": user, **order}).json()["accepted"] == 1
+    lines = [{"user_id": "first", **order, "item_id": f"w0{number}"} for number in (1, 2, 3)]
+    sent = client.post("/events", json=lines)
+    assert (sent.status_code, sent.json()["accepted"], sent.json()["duplicates"]) == (200, 2, 1)
+    assert [(one["index"], one["event_id"]) for one in sent.json()["kept_apart"]] == [(1, "order-7"), (2, "order-7")]
+    assert client.post("/events", json=lines).json()["duplicates"] == 3, "said again it is still one"
+    assert {one.item_id for one in engine.store.log.of_user("first")} == {"w01", "w02", "w03"}
+
+
+def test_counts_do_not_drift_when_events_are_sent_again(client: TestClient, engine: Engine) -> None:
+    def events() -> int:
+        return int(client.get("/users?q=ann-7").json()["users"][0]["events"])
+
+    before = events()
+    event = {"user_id": "ann-7", "item_id": "w01", "event_type": "click", "event_id": "once"}
+    other = {"user_id": "ann-7", "item_id": "w02", "event_type": "click", "event_id": "other"}
+    for _ in range(3):
+        client.post("/events", json=[event, event, other])
+    client.get("/users/ann-7/recommendations")
+    engine.impressions.flush()
+    assert events() == before + 2
+    client.delete("/users/ann-7")
+    assert client.get("/users?q=ann-7").json()["total"] == 0
+
+
 def test_bad_events_are_listed_and_the_good_ones_kept(client: TestClient, engine: Engine) -> None:
     good = {"user_id": "new", "item_id": "w01", "event_type": "click"}
     bad = [

@@ -1,6 +1,7 @@
 """The event log, catalogue and profile ports: one suite that every adapter passes."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,16 +11,17 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhiyin.data.event_ids import Occurrences, event_table
+from zhiyin.data.event_ids import SCHEMA, Occurrences, event_table
 from zhiyin.errors import DataError, SettingError
 from zhiyin.event import KINDS, Event
 from zhiyin.item import Item
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import Interest
 from zhiyin.stores.memory import MemoryStore
+from zhiyin.stores.rows import event_row
 from zhiyin.stores.sql import SqlStore
 
 
@@ -83,6 +85,82 @@ def test_the_same_event_twice_is_one(store: Any) -> None:
         == 0
     )
     assert store.log.count() == 1
+
+
+PLAIN = Event("u", "i", "purchase", 5.0, 2.0, {"shop": "north"}, "s", "r", 1, 0.5, "order-1")
+
+
+def test_an_id_is_its_user_s_own(store: Any) -> None:
+    other = replace(PLAIN, user_id="v", item_id="j")
+    assert store.log.append([PLAIN]) == store.log.append([other]) == 1
+    assert store.log.append_table(store.log.table().with_columns(user_id=pl.lit("w"))[:1]) == 1
+    assert store.log.of_user("v") == [other]
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"item_id": "j"},
+        {"event_type": "click"},
+        {"timestamp": 6.0},
+        {"value": None},
+        {"context": {"shop": "south"}},
+        {"context": {}},
+        {"session_id": None},
+        {"request_id": "r2"},
+        {"position": 2},
+        {"propensity": 0.25},
+    ],
+    ids=str,
+)
+def test_the_same_id_with_other_content_is_kept_apart(store: Any, other: dict[str, Any], bulk: bool) -> None:
+    def give(*events: Event) -> int:
+        if not bulk:
+            return store.log.append(events)
+        return store.log.append_table(pl.DataFrame([event_row(one) for one in events], schema=SCHEMA, orient="row"))
+
+    second = replace(PLAIN, **other)
+    assert give(PLAIN, second, PLAIN) == 2, "nothing is lost"
+    assert give(PLAIN, second) == give(second) == 0, "and said again it is still one"
+    kept = {one.event_id: replace(one, event_id="") for one in store.log.of_user("u")}
+    assert len(kept) == 2
+    assert replace(second, event_id="") in kept.values()
+
+
+def test_a_context_is_the_same_however_it_is_spaced(store: Any) -> None:
+    store.log.append([PLAIN])
+    spaced = store.log.table().with_columns(context=pl.lit('{ "shop":"north" }'))
+    assert store.log.append_table(spaced) == 0
+
+
+def test_what_is_sent_again_without_a_time_is_one(store: Any) -> None:
+    later = replace(PLAIN, timestamp=9.0)
+    assert store.log.take([PLAIN, later], {0, 1}).known == 1
+    other = replace(PLAIN, item_id="j")
+    first, again = store.log.take([other], {0}), store.log.take([replace(other, timestamp=7.0)], {0})
+    assert (len(first.new), again.known) == (1, 1)
+    assert list(first.apart.values()) == list(again.apart.values()) == [first.new[0].event_id]
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_what_only_its_circumstances_tell_apart_is_two(store: Any, bulk: bool) -> None:
+    events = [
+        *(Event("u", "", "search", 7.0, context={"text": text}) for text in ("red", "white")),
+        *(Event("u", "", "message", 7.0, context={"text": text}) for text in ("hello", "you")),
+        *(Event("u", "i", "impression", 7.0, request_id=one, position=2) for one in ("r1", "r2")),
+        *(Event("u", "i", "impression", 7.0, request_id="r", position=one) for one in (1, 2)),
+    ]
+    frame = pl.DataFrame([event_row(one) for one in events], schema=SCHEMA, orient="row").drop("event_id")
+    assert (store.log.append_table(frame) if bulk else store.log.append(events)) == len(events)
+    assert store.log.append(events) == store.log.append_table(frame) == 0
+
+
+def test_counts_are_by_user_and_kind(store: Any) -> None:
+    store.log.append([Event("u", "i", "click", 1), Event("v", "i", "impression", 1), Event("u", "i", "impression", 2)])
+    assert store.log.counts() == {"u": 2, "v": 1}
+    assert store.log.counts(leave_out=["impression"]) == {"u": 1}
+    assert store.log.counts(["v", "nobody"]) == {"v": 1}
 
 
 def test_repeats_in_one_table_are_kept_and_the_table_twice_changes_nothing(store: Any) -> None:
@@ -252,15 +330,24 @@ TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_s
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(TEXT, TEXT, st.sampled_from(KINDS), NUMBER, st.none() | NUMBER, st.none() | TEXT)
+CONTEXT = st.dictionaries(TEXT, TEXT | NUMBER | st.integers() | st.lists(TEXT, max_size=2), max_size=2)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.tuples(TEXT, TEXT, st.sampled_from(KINDS), NUMBER, st.none() | NUMBER, CONTEXT),
+    st.none() | TEXT,
+    st.none() | TEXT,
+    st.none() | st.integers(0, 99),
+)
 def test_an_event_has_the_same_id_alone_and_in_bulk(
-    user: str, item: str, kind: str, time: float, value: float | None, session: str | None
+    content: tuple[Any, ...], session: str | None, request: str | None, position: int | None
 ) -> None:
-    event = Event(user, item, kind, time, value, session_id=session)
-    columns = ("user_id", "item_id", "event_type", "timestamp", "value", "session_id")
-    schema = dict.fromkeys(columns, pl.String) | {"timestamp": pl.Float64, "value": pl.Float64}
-    frame = pl.DataFrame([[getattr(event, name) for name in columns]], schema=schema, orient="row")
+    event = Event(*content, session, request, position)
+    frame = pl.DataFrame([event_row(event)], schema=SCHEMA, orient="row").drop("event_id")
     assert event_table(frame)["event_id"].to_list() == [event.event_id]
+    spaced = frame.with_columns(pl.Series("context", [json.dumps(dict(reversed(event.context.items())), indent=1)]))
+    assert not event.context or event_table(spaced)["event_id"].to_list() == [event.event_id]
 
 
 def test_ids_are_the_same_for_ever() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 
 from zhiyin.arrays import Array
 from zhiyin.errors import DataError, MissingColumn
-from zhiyin.event import ID_BYTES
+from zhiyin.event import ID_BYTES, Event, circumstances
 from zhiyin.kinds import KINDS, WITHOUT_ITEM
 
 SCHEMA = {
@@ -27,6 +28,27 @@ SCHEMA = {
     "propensity": pl.Float64,
 }
 """The columns of an event table; context is JSON text, "" for none."""
+
+
+def set_apart(event: Event, undated: bool = False) -> Event:
+    """An event whose id its user gave to other content before, under an id of its own; sent again it is the same one.
+
+    undated: its time is that of its arrival and says nothing of it.
+    """
+    content = replace(event, timestamp=0.0) if undated else event
+    return replace(event, event_id=f"{event.event_id}~{content.natural_id()}")
+
+
+def tables_apart(frame: pl.DataFrame) -> pl.DataFrame:
+    """The same for a table of events."""
+    return frame.with_columns(pl.concat_str("event_id", natural_ids(frame, None), separator="~").alias("event_id"))
+
+
+def same_content(one: Event, other: Event, undated: bool = False) -> bool:
+    """Whether two events of one user and id say the same. undated: but for the time."""
+    if undated:
+        other = replace(other, timestamp=one.timestamp)
+    return one == other
 
 
 class Occurrences:
@@ -78,8 +100,25 @@ def event_table(frame: pl.DataFrame, occurrences: Occurrences | None = None) -> 
     return frame.with_columns(pl.Series("event_id", every, pl.String))
 
 
-def natural_ids(frame: pl.DataFrame, occurrences: Occurrences) -> pl.Series:
-    """Ids of the content of each event and of how often it came before: 96 bits, the same on every machine."""
+def natural_ids(frame: pl.DataFrame, occurrences: Occurrences | None) -> pl.Series:
+    """Ids of the content of each event and of how often it came before: 96 bits, the same on every machine.
+
+    occurrences: None to give equal events one id.
+    """
+    starts, ends = key_parts(frame)
+    digests = [_digest(start, 0, end) for start, end in zip(starts, ends, strict=True)]
+    if occurrences is not None:
+        whole = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, ID_BYTES)
+        keys = np.ascontiguousarray(whole[:, :8]).view("<u8").ravel()
+        counts = occurrences.number(keys)
+        for row in np.flatnonzero(counts):
+            digests[row] = _digest(starts[row], int(counts[row]), ends[row])
+    text = urlsafe_b64encode(b"".join(digests)).decode()
+    return pl.Series("event_id", [text[at : at + 16] for at in range(0, len(text), 16)], pl.String)
+
+
+def key_parts(frame: pl.DataFrame) -> tuple[list[str], list[str]]:
+    """What a natural id is made of, before and after the number of the occurrence."""
     bits = {name: _bits(frame[name]) for name in ("timestamp", "value")}
     parts = frame.select(
         pl.concat_str(
@@ -94,19 +133,24 @@ def natural_ids(frame: pl.DataFrame, occurrences: Occurrences) -> pl.Series:
         ).alias("start"),
         pl.col("session_id").fill_null("").alias("session"),
     )
-    starts, sessions = parts["start"].to_list(), parts["session"].to_list()
-    digests = [_digest(start, 0, session) for start, session in zip(starts, sessions, strict=True)]
-    whole = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, ID_BYTES)
-    keys = np.ascontiguousarray(whole[:, :8]).view("<u8").ravel()
-    counts = occurrences.number(keys)
-    for row in np.flatnonzero(counts):
-        digests[row] = _digest(starts[row], int(counts[row]), sessions[row])
-    text = urlsafe_b64encode(b"".join(digests)).decode()
-    return pl.Series("event_id", [text[at : at + 16] for at in range(0, len(text), 16)], pl.String)
+    sessions = parts["session"].to_list()
+    telling = frame.select("context", "request_id", "position")
+    if (telling["context"] == "").all() and telling["request_id"].null_count() == telling[
+        "position"
+    ].null_count() == len(telling):
+        return parts["start"].to_list(), sessions
+    ends = [session + circumstances(*row) for session, row in zip(sessions, telling.iter_rows(), strict=True)]
+    return parts["start"].to_list(), ends
 
 
-def _digest(start: str, occurrence: int, session: str) -> bytes:
-    return blake2b(f"{start}\x1f{occurrence}\x1f{session}".encode(), digest_size=ID_BYTES).digest()
+def natural_id(start: str, occurrence: int, end: str) -> str:
+    """One natural id from the parts of its key."""
+    return urlsafe_b64encode(_digest(start, occurrence, end)).decode()
+
+
+def _digest(start: str, occurrence: int, end: str) -> bytes:
+    key = f"{start}\x1f{occurrence}\x1f{end}".encode("utf-8", "surrogatepass")
+    return blake2b(key, digest_size=ID_BYTES).digest()
 
 
 def _bits(column: pl.Series) -> pl.Series:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,7 @@ from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
 from zhiyin.item import Item
-from zhiyin.ports import Store, StoredProfile
+from zhiyin.ports import Store, StoredProfile, Taken
 from zhiyin.profile import Profile
 from zhiyin.query import Condition, Query
 from zhiyin.recipe import Recipe
@@ -168,16 +168,16 @@ class Engine:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    def record(self, events: Sequence[Event]) -> int:
-        """Store events; on return they are on disk and the next answer knows them. Returns how many were new."""
-        new = self.store.log.append(events)
-        for user in {event.user_id for event in events}:
+    def record(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
+        """Store events; on return they are on disk and the next answer knows them. undated: see EventLog.take."""
+        taken = self.store.log.take(events, undated)
+        users = {event.user_id for event in events}
+        for user in users:
             self.live.profiles.drop(user)
-        if new:
-            self.people.add([event for event in events if event.event_type != "impression"])
+        self.people.changed({event.user_id for event in taken.new})
         for hear in self.on_record:
-            hear({event.user_id for event in events})
-        return new
+            hear(users)
+        return taken
 
     def knows_item(self, item_id: str) -> bool:
         """Whether an item is in the catalogue, hidden ones included."""
@@ -240,15 +240,15 @@ class Engine:
     def _put_profile(self, profile: StoredProfile) -> StoredProfile:
         kept = self.store.profiles.put(profile)
         self.live.profiles.drop(profile.user_id)
-        self.people.meet(profile.user_id)
+        self.people.changed({profile.user_id})
         return kept
 
     def user(self, user_id: str) -> dict[str, Any]:
         """What a user registered, and how many events they have. Raises Refused."""
-        stored, events = self.store.profiles.get(user_id), self.store.log.of_user(user_id)
+        stored, events = self.store.profiles.get(user_id), self.store.log.counts([user_id]).get(user_id, 0)
         if stored is None and not events:
             raise Refused(404, "unknown_user", f"nothing is kept of a user '{user_id}'")
-        return {"user_id": user_id, "events": len(events), **people.stored_json(stored or StoredProfile(user_id))}
+        return {"user_id": user_id, "events": events, **people.stored_json(stored or StoredProfile(user_id))}
 
     def export(self, user_id: str) -> dict[str, Any]:
         """Everything kept of a user. Raises Refused."""
@@ -262,7 +262,7 @@ class Engine:
             self.impressions.forget(user_id)
             live = self.live
             gone = people.forget(user_id, self.store, live.profiles.drop)
-            self.people.forget(user_id)
+            self.people.changed({user_id})
             with live.lock.write():
                 live.disown(user_id)
             live.profiles.drop(user_id)

@@ -10,12 +10,15 @@ from pydantic import ValidationError
 
 from zhiyin.errors import DataError
 from zhiyin.event import Event
+from zhiyin.ports import Taken
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.wire import EventIn
 
 MOST = 1000
 """Events in one request."""
+
+APART = "this user gave the id to an event with other content before; both are kept"
 
 AHEAD = 86_400.0
 """Seconds a client's clock may be ahead of ours."""
@@ -31,15 +34,23 @@ def take_events(engine: Engine, body: Any) -> tuple[int, dict[str, Any]]:
         raise Refused(422, "invalid_request", f"send 1 to {MOST} events at once, not {len(given)}")
     now = engine.clock()
     good: list[Event] = []
+    places: list[int] = []
     rejected: list[dict[str, Any]] = []
     for index, raw in enumerate(given):
         try:
             good.append(_event(engine, raw, now))
+            places.append(index)
         except (Refused, DataError, ValidationError) as error:
             name = raw.get("event_id") if isinstance(raw, dict) else None
             rejected.append({"index": index, "event_id": name if isinstance(name, str) else None, **_why(error)})
-    accepted = engine.record(good) if good else 0
-    answer = {"accepted": accepted, "duplicates": len(good) - accepted, "rejected": rejected}
+    undated = {row for row, index in enumerate(places) if given[index].get("timestamp") is None}
+    taken = engine.record(good, undated) if good else Taken()
+    answer: dict[str, Any] = {"accepted": len(taken.new), "duplicates": taken.known, "rejected": rejected}
+    if taken.apart:
+        answer["kept_apart"] = [
+            {"index": places[row], "event_id": good[row].event_id, "stored_as": name, "detail": APART}
+            for row, name in taken.apart.items()
+        ]
     status = 200 if not rejected else 207 if good else 422
     if not good:
         answer |= {"detail": rejected[0]["detail"], "code": rejected[0]["code"]}

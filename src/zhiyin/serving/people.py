@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from threading import Lock
 from typing import Any
 
-from zhiyin.event import Event
 from zhiyin.item import Items
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.profile import Interest, Profile
@@ -20,41 +18,40 @@ from zhiyin.understanding.summary import summary
 
 Topics = Iterable[tuple[str, str]]
 
+UNCOUNTED = ("impression",)
+"""Kinds that are nothing the user did."""
+
 
 class People:
-    """How many events each user has: counted once from the log when first asked for, then kept up to date."""
+    """How many events each user has: counted from the log when first asked for, and anew for those who changed since.
+
+    Nothing is added up beside the log, so that the counts are the log's whatever was sent twice or erased meanwhile.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._counts: Counter[str] | None = None
+        self._counts: dict[str, int] | None = None
+        self._changed: set[str] = set()
         self._lock = Lock()
 
-    def _counted(self) -> Counter[str]:
+    def changed(self, users: Iterable[str]) -> None:
+        """Users whose events or registration have just changed."""
+        with self._lock:
+            if self._counts is not None:
+                self._changed.update(users)
+
+    def _counted(self) -> dict[str, int]:
+        log, profiles = self._store.log, self._store.profiles
         if self._counts is None:
-            frame = self._store.log.columns(["user_id", "event_type"])
-            frame = frame.filter(frame["event_type"] != "impression")
-            self._counts = Counter(dict(frame["user_id"].value_counts().iter_rows()))
-            for user in self._store.profiles.users():
-                self._counts.setdefault(user, 0)
+            self._counts = dict.fromkeys(profiles.users(), 0) | log.counts(leave_out=UNCOUNTED)
+        changed, self._changed = self._changed, set()
+        for user in changed:
+            count = log.counts([user], UNCOUNTED).get(user, 0)
+            if count or profiles.get(user) is not None:
+                self._counts[user] = count
+            else:
+                self._counts.pop(user, None)
         return self._counts
-
-    def add(self, events: Sequence[Event]) -> None:
-        """Count events that were stored just now. Nothing is counted before somebody asks."""
-        with self._lock:
-            if self._counts is not None:
-                self._counts.update(event.user_id for event in events)
-
-    def meet(self, user_id: str) -> None:
-        """List a user who has registered."""
-        with self._lock:
-            if self._counts is not None:
-                self._counts.setdefault(user_id, 0)
-
-    def forget(self, user_id: str) -> None:
-        """Count nothing of a user any more."""
-        with self._lock:
-            if self._counts is not None:
-                self._counts.pop(user_id, None)
 
     def find(self, text: str, limit: int) -> dict[str, Any]:
         """Users whose id holds a text, those with the most events first."""

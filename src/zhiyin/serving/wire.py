@@ -172,12 +172,22 @@ class Rejected(BaseModel):
     detail: str
 
 
+class KeptApart(BaseModel):
+    """An event whose id its user had given to other content: it is kept beside that one, under another id."""
+
+    index: int
+    event_id: str
+    stored_as: str
+    detail: str
+
+
 class EventsOut(BaseModel):
     """What became of the events. Those accepted are on disk."""
 
     accepted: int
     duplicates: int
     rejected: list[Rejected]
+    kept_apart: list[KeptApart] = []
 
 
 class ReasonOut(BaseModel):

@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from zhiyin.data.event_ids import SCHEMA, event_table
+from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart
 from zhiyin.event import Event
 from zhiyin.item import Item
-from zhiyin.ports import StoredProfile
+from zhiyin.ports import StoredProfile, Taken
 from zhiyin.stores.rows import event_of, event_row, item_digest
 
 
@@ -40,21 +40,33 @@ class MemoryLog:
     """EventLog in memory."""
 
     def __init__(self) -> None:
-        self._events: dict[str, Event] = {}
+        self._events: dict[tuple[str, str], Event] = {}
         self._of_user: dict[str, list[Event]] = {}
         self._lock = Lock()
         self.changes: Counter[str] = Counter()
 
-    def append(self, events: Sequence[Event]) -> int:
-        new = 0
+    def take(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
+        new: list[Event] = []
+        apart: dict[int, str] = {}
         with self._lock:
-            for event in events:
-                if event.event_id not in self._events:
-                    self._events[event.event_id] = event
-                    self._of_user.setdefault(event.user_id, []).append(event)
-                    self.changes[event.event_type] += 1
-                    new += 1
-        return new
+            for row, event in enumerate(events):
+                stored = self._events.get((event.user_id, event.event_id))
+                if stored is not None and not same_content(stored, event, row in undated):
+                    event = set_apart(event, row in undated)
+                    stored = self._events.get((event.user_id, event.event_id))
+                    apart[row] = event.event_id
+                if stored is None:
+                    self._put(event)
+                    new.append(event)
+        return Taken(new, len(events) - len(new), apart)
+
+    def _put(self, event: Event) -> None:
+        self._events[event.user_id, event.event_id] = event
+        self._of_user.setdefault(event.user_id, []).append(event)
+        self.changes[event.event_type] += 1
+
+    def append(self, events: Sequence[Event]) -> int:
+        return len(self.take(events).new)
 
     def append_table(self, frame: pl.DataFrame) -> int:
         return self.append([event_of(row) for row in event_table(frame).iter_rows(named=True)])
@@ -83,11 +95,18 @@ class MemoryLog:
     def count(self) -> int:
         return len(self._events)
 
+    def counts(self, users: Collection[str] | None = None, leave_out: Collection[str] = ()) -> dict[str, int]:
+        with self._lock:
+            asked = list(self._of_user) if users is None else users
+            kinds = {user: [one.event_type for one in self._of_user.get(user, ())] for user in asked}
+        found = {user: sum(kind not in leave_out for kind in listed) for user, listed in kinds.items()}
+        return {user: count for user, count in found.items() if count}
+
     def delete_user(self, user_id: str) -> int:
         with self._lock:
             gone = self._of_user.pop(user_id, [])
             for event in gone:
-                del self._events[event.event_id]
+                del self._events[event.user_id, event.event_id]
             self.changes.update(event.event_type for event in gone)
         return len(gone)
 

@@ -17,6 +17,7 @@ from zhiyin.errors import DataError, SettingError, require
 from zhiyin.item import Item
 from zhiyin.ports import StoredProfile
 from zhiyin.stores import schema
+from zhiyin.stores.migrations import migrate
 from zhiyin.stores.rows import item_digest, profile_json, profile_of
 from zhiyin.stores.sql_log import SqlLog, wipe_log
 
@@ -36,6 +37,7 @@ class SqlStore:
             raise SettingError(f"store sync = {sync!r}: must be 'normal' or 'full'")
         self.engine = _engine(url, sync)
         try:
+            migrate(self.engine)
             schema.metadata.create_all(self.engine)
             for index in schema.events.indexes:  # a bulk load that was killed may have left it out
                 index.create(self.engine, checkfirst=True)
@@ -45,11 +47,8 @@ class SqlStore:
         self.catalog = SqlCatalog(self.engine)
         self.profiles = SqlProfiles(self.engine)
         self.meta = SqlMeta(self.engine)
-        found = self.meta.get("schema")
-        if found is None:
+        if self.meta.get("schema") is None:
             self.meta.put("schema", schema.VERSION)
-        elif found != schema.VERSION:
-            raise DataError(f"store {self.engine.url!r} has schema {found}; this Zhiyin needs {schema.VERSION}")
 
     def fingerprint(self, kinds: Collection[str] | None = None) -> str:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""

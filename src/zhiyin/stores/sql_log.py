@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from zhiyin.data.event_ids import SCHEMA, event_table
-from zhiyin.event import Event
+from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart, tables_apart
+from zhiyin.durable import draft_folder
+from zhiyin.event import Event, circumstances
+from zhiyin.ports import Taken
 from zhiyin.stores import schema
 from zhiyin.stores.rows import event_of, event_row
 
@@ -26,6 +27,22 @@ FETCH = 50_000
 
 COLUMNS = ", ".join(SCHEMA)
 
+INCOMING = ".incoming-"
+"""How the folder of rows under way into SQLite begins; what a killed process leaves of it is swept at the next start."""
+
+OWN = ("user_id", "event_id")
+"""What an event is known by."""
+
+OTHERS = (
+    f"SELECT {', '.join(f'new.{name}' for name in SCHEMA)}, old.context AS said, "
+    + " OR ".join(f"old.{name} {{differs}} new.{name}" for name in SCHEMA if name not in (*OWN, "context"))
+    + " AS other FROM {incoming} AS new JOIN events AS old ON old.user_id = new.user_id AND old.event_id = new.event_id "
+    "WHERE old.context <> new.context OR "
+    + " OR ".join(f"old.{name} {{differs}} new.{name}" for name in SCHEMA if name not in (*OWN, "context"))
+    + " ORDER BY {order}"
+)
+"""The rows whose id their user gave before, to what may be other content: contexts may differ in their spaces alone."""
+
 
 class SqlLog:
     """EventLog in SQLite or PostgreSQL."""
@@ -33,19 +50,67 @@ class SqlLog:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
 
-    def append(self, events: Sequence[Event]) -> int:
+    def take(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
         if not events:
-            return 0
-        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
-        statement: Any = insert(schema.events).on_conflict_do_nothing(index_elements=["event_id"])
+            return Taken()
+        apart: dict[int, str] = {}
+        with self._writing() as connection:
+            first: dict[tuple[str, str], int] = {}
+            for row, event in enumerate(events):
+                first.setdefault((event.user_id, event.event_id), row)
+            new = self._insert(connection, [events[row] for row in first.values()])
+            stored = {(one.user_id, one.event_id) for one in new}
+            others = [
+                row
+                for row, event in enumerate(events)
+                if first[event.user_id, event.event_id] != row or (event.user_id, event.event_id) not in stored
+            ]
+            for row in others:
+                event = events[row]
+                if not self._is_there(connection, event, row in undated):
+                    other = set_apart(event, row in undated)
+                    apart[row] = other.event_id
+                    new += self._insert(connection, [other])
+        return Taken(new, len(events) - len(new), apart)
+
+    def append(self, events: Sequence[Event]) -> int:
+        return len(self.take(events).new)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A transaction that has the write lock from its beginning, so that what it reads still holds when it writes."""
         with self.engine.begin() as connection:
-            rows = [event_row(event) for event in events]
-            return len(connection.execute(statement.returning(schema.events.c.seq), rows).all())
+            if connection.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    def _insert(self, connection: sa.Connection, events: Sequence[Event]) -> list[Event]:
+        """Store events whose user has none of their id; returns those."""
+        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        statement: Any = insert(schema.events).on_conflict_do_nothing(index_elements=["user_id", "event_id"])
+        returned = statement.returning(schema.events.c.user_id, schema.events.c.event_id)
+        stored = {tuple(row) for row in connection.execute(returned, [event_row(event) for event in events])}
+        return [event for event in events if (event.user_id, event.event_id) in stored]
+
+    def _is_there(self, connection: sa.Connection, event: Event, undated: bool) -> bool:
+        """Whether the event stored under a user's id says the same."""
+        table = schema.events
+        wanted = sa.and_(table.c.user_id == event.user_id, table.c.event_id == event.event_id)
+        row = connection.execute(sa.select(table).where(wanted)).mappings().one_or_none()
+        return row is not None and same_content(event_of(dict(row)), event, undated)
 
     def append_table(self, frame: pl.DataFrame) -> int:
+        given = "event_id" in frame.columns
         rows = event_table(frame)
         write = self._copy if self.engine.dialect.name == "postgresql" else self._insert_staged
-        return sum(write(rows.slice(start, CHUNK)) for start in range(0, len(rows), CHUNK))
+        new = 0
+        for start in range(0, len(rows), CHUNK):
+            piece = rows.slice(start, CHUNK)
+            stored, others = write(piece, given)
+            new += stored
+            if len(others):
+                new += write(tables_apart(others), False)[0]
+        return new
 
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
         table = schema.events
@@ -75,6 +140,16 @@ class SqlLog:
         with self.engine.connect() as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(schema.events)).scalar_one()
 
+    def counts(self, users: Collection[str] | None = None, leave_out: Collection[str] = ()) -> dict[str, int]:
+        events = schema.events.c
+        query = sa.select(events.user_id, sa.func.count()).group_by(events.user_id)
+        if leave_out:
+            query = query.where(events.event_type.not_in(list(leave_out)))
+        if users is not None:
+            query = query.where(events.user_id.in_(list(users)))
+        with self.engine.connect() as connection:
+            return {str(user): int(count) for user, count in connection.execute(query)}
+
     def delete_user(self, user_id: str) -> int:
         with self.engine.begin() as connection:
             gone = connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
@@ -98,10 +173,11 @@ class SqlLog:
     # POSIX locks, and on one file that destroys it (sqlite.org/howtocorrupt.html, 2.2.1; it did so here). So ADBC only
     # ever writes a file of its own, closed before Python's SQLite attaches it.
 
-    def _insert_staged(self, rows: pl.DataFrame) -> int:
+    def _insert_staged(self, rows: pl.DataFrame, given: bool) -> tuple[int, pl.DataFrame]:
+        """Returns how many were new, and those whose id their user had given to other content (looked for where given)."""
         folder = Path(str(self.engine.url.database)).parent
-        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as staging:
-            file = str(Path(staging) / "incoming.db")
+        with draft_folder(folder, INCOMING) as staging:
+            file = str(staging / "incoming.db")
             _write_staging(file, rows)
             raw: Any = self.engine.raw_connection()
             try:
@@ -109,10 +185,15 @@ class SqlLog:
                 try:
                     cursor = raw.cursor().execute(
                         f"INSERT INTO main.events ({COLUMNS}) SELECT {COLUMNS} FROM staging.incoming WHERE true "
-                        "ORDER BY rowid ON CONFLICT (event_id) DO NOTHING"
+                        "ORDER BY rowid ON CONFLICT (user_id, event_id) DO NOTHING"
                     )
+                    new = int(cursor.rowcount)
                     raw.commit()
-                    return int(cursor.rowcount)
+                    others: list[Any] = []
+                    if given and new < len(rows):
+                        query = OTHERS.format(incoming="staging.incoming", differs="IS NOT", order="new.rowid")
+                        others = raw.cursor().execute(query).fetchall()
+                    return new, _with_other_content(others)
                 finally:
                     raw.rollback()
                     raw.cursor().execute("DETACH staging")
@@ -136,8 +217,10 @@ class SqlLog:
 
     # -- PostgreSQL: COPY -------------------------------------------------------------------------------------------
 
-    def _copy(self, rows: pl.DataFrame) -> int:
+    def _copy(self, rows: pl.DataFrame, given: bool) -> tuple[int, pl.DataFrame]:
+        """See _insert_staged."""
         raw: Any = self.engine.raw_connection()
+        others: list[Any] = []
         try:
             with raw.cursor() as cursor:
                 cursor.execute("CREATE TEMP TABLE incoming (LIKE events INCLUDING DEFAULTS) ON COMMIT DROP")
@@ -145,13 +228,17 @@ class SqlLog:
                     copy.write(rows.write_csv(include_header=False, quote_style="non_numeric").encode())
                 cursor.execute(
                     f"INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM incoming ORDER BY seq "
-                    "ON CONFLICT (event_id) DO NOTHING"
+                    "ON CONFLICT (user_id, event_id) DO NOTHING"
                 )
-                new = cursor.rowcount
+                new = int(cursor.rowcount)
+                if given and new < len(rows):
+                    others = cursor.execute(
+                        OTHERS.format(incoming="incoming", differs="IS DISTINCT FROM", order="new.seq")
+                    ).fetchall()
             raw.commit()
         finally:
             raw.close()
-        return int(new)
+        return new, _with_other_content(others)
 
     def _copy_out(self, names: tuple[str, ...], rest: str) -> pl.DataFrame:
         raw: Any = self.engine.raw_connection()
@@ -166,6 +253,14 @@ class SqlLog:
         if not data:
             return pl.DataFrame(schema=schema_of)
         return pl.read_csv(io.BytesIO(data), has_header=False, schema=schema_of)
+
+
+def _with_other_content(found: list[Any]) -> pl.DataFrame:
+    """The rows of OTHERS that do differ, as a table of events."""
+    frame = pl.DataFrame(found, schema={**SCHEMA, "said": pl.String, "other": pl.Boolean}, orient="row")
+    contexts = zip(frame["context"], frame["said"], strict=True)
+    differs = [circumstances(new, None, None) != circumstances(old, None, None) for new, old in contexts]
+    return frame.filter(frame["other"] | pl.Series(differs, dtype=pl.Boolean)).select(list(SCHEMA))
 
 
 def _write_staging(file: str, rows: pl.DataFrame) -> None:
