@@ -34,6 +34,7 @@ def replay(
     ] = False,
     seed: int = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the findings as JSON.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write the findings as a page with a curve.")] = None,
 ) -> None:
     """Fit on what was known at a moment, then live through what came after, event by event, with the engine that serves.
 
@@ -42,20 +43,19 @@ def replay(
     """
     from zhiyin.console import Console
     from zhiyin.errors import DataError
-    from zhiyin.replay.findings import write_findings
-    from zhiyin.replay.run import Wanted, replay_folder, replay_workspace
-    from zhiyin.replay.show import print_findings
+    from zhiyin.replay.run import Options, replay_folder, replay_workspace
+    from zhiyin.replay.show import print_findings, write_findings
     from zhiyin.workspace import Workspace
 
-    wanted = Wanted(recipe, begin, refit, questions, sources, known_items, seed)
+    options = Options(recipe, begin, refit, questions, sources, known_items, seed)
     if data is None and database is None and not (workspace / "zhiyin.db").is_file():
         raise DataError(
             f"{workspace}: no store there; give --data FOLDER, or -w WORKSPACE after `zhiyin ingest FILES…`"
         )
     with Console() as console:
         if data is not None:
-            found = replay_folder(data, wanted, console.progress)
+            found = replay_folder(data, options, console.progress)
         else:
-            found = replay_workspace(Workspace(workspace, database), wanted, console.progress)
+            found = replay_workspace(Workspace(workspace, database), options, console.progress)
     print_findings(found)
-    write_findings(found, json_file)
+    write_findings(found, json_file, html_file)

@@ -16,7 +16,7 @@ from zhiyin.event import Event
 from zhiyin.item import Item
 from zhiyin.replay.facts import Facts
 from zhiyin.replay.rivals import WEEK, WeekPopularity
-from zhiyin.replay.run import Wanted, replay_folder
+from zhiyin.replay.run import Options, replay_folder
 from zhiyin.replay.story import story_of
 from zhiyin.replay.world import Arrivals
 from zhiyin.stores.memory import MemoryStore
@@ -43,7 +43,7 @@ def test_wanted_is_liked_and_new_to_the_person():
         ("a", "x", "view", 1), ("a", "x", "purchase", 2), ("a", "y", "dislike", 3), ("a", "y", "like", 4),
         ("a", "z", "impression", 5), ("a", "z", "like", 6), ("b", "x", "like", 6), ("a", "", "search", 7), ("a", "z", "like", 8),
     )  # fmt: skip
-    facts = Facts.of(told, EventWeights())
+    facts = Facts.of(told, EventWeights(), 6.0)
     assert np.flatnonzero(facts.wanted(0.0)).tolist() == [0, 5, 6]
     assert np.flatnonzero(facts.wanted(6.0)).tolist() == [5, 6]
     assert facts.before(np.array([0, 5, 6])).tolist() == [0, 4, 0]
@@ -61,7 +61,7 @@ def test_items_appear_when_they_say_but_no_later_than_they_are_named():
 @pytest.mark.parametrize("seed", range(5))
 def test_popularity_of_the_week_is_what_counting_by_hand_gives(seed):
     told = made_story(seed)
-    facts = Facts.of(told, EventWeights(rating_scale=(1.0, 5.0)))
+    facts = Facts.of(told, EventWeights(rating_scale=(1.0, 5.0)), 0.0)
     shown = np.arange(len(facts.item_names)) % 7 != 0
     week = WeekPopularity(facts, shown)
     frame = pl.DataFrame({"t": facts.times, "u": facts.users, "i": facts.items, "w": facts.signed})
@@ -109,18 +109,20 @@ def test_what_is_said_of_odd_input(tmp_path):
         story(("a", "x", "like", 0), has_clock=False)
     rows = [f"u{n % 3},i{n},{1_700_000_000 + n}" for n in range(20)]
     with pytest.raises(SettingError, match="--refit 0: must be 1 or more"):
-        replay_folder(folder_of(tmp_path / "a", rows), Wanted("popular", refit=0))
+        replay_folder(folder_of(tmp_path / "a", rows), Options("popular", refit=0))
     with pytest.raises(SettingError, match="--questions 0: must be 1 or more"):
-        Wanted(questions=0)
+        Options(questions=0)
     with pytest.raises(DataError, match="order but no times"):
-        replay_folder(folder_of(tmp_path / "b", [f"u{n},i{n}" for n in range(9)], "user_id,item_id"), Wanted("popular"))
+        replay_folder(
+            folder_of(tmp_path / "b", [f"u{n},i{n}" for n in range(9)], "user_id,item_id"), Options("popular")
+        )
     repeated = [*rows, *(f"u0,i0,{1_700_000_100 + n}" for n in range(9))]
     with pytest.raises(DataError, match=r"none of the 9 events from .* had not met before; take an earlier --from"):
-        replay_folder(folder_of(tmp_path / "c", repeated), Wanted("popular", "1700000100"))
+        replay_folder(folder_of(tmp_path / "c", repeated), Options("popular", "1700000100"))
     with pytest.raises(DataError, match="no such folder"):
-        replay_folder(tmp_path / "nowhere", Wanted("popular"))
+        replay_folder(tmp_path / "nowhere", Options("popular"))
     with pytest.raises(DataError, match="no events file"):
-        replay_folder(tmp_path, Wanted("popular"))
+        replay_folder(tmp_path, Options("popular"))
 
 
 def test_the_command(tmp_path):

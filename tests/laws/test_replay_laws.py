@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from made_story import made_story, recipe_file
 
+from zhiyin.data.weights import EventWeights
 from zhiyin.replay.facts import Facts
 from zhiyin.replay.living import LIVE, Living, Plan
-from zhiyin.replay.run import Wanted, replay
+from zhiyin.replay.run import Options, replay
 from zhiyin.replay.world import QUIET, World
 from zhiyin.serving.engine import Engine
 from zhiyin.stores.memory import MemoryStore
@@ -44,7 +45,7 @@ def lived(story, folder, living=Living, plan=None):
     folder.mkdir(parents=True)
     start = plan.start if plan else story.cut(SHARE)
     world = World(story, start, recipe_file(folder), folder / "world")
-    facts = Facts.of(story, world.weights)
+    facts = Facts.of(story, EventWeights(), start)
     rows = plan.asked if plan else np.flatnonzero(facts.wanted(start)).astype(np.int32)
     made = Plan(story, facts, start, rows)
     return world, made, living(world, made, {}, lambda: 0.0).through()
@@ -113,8 +114,8 @@ def test_telling_before_asking_is_noticed(tmp_path):
 
 
 def test_the_same_replay_twice_finds_the_same(tmp_path):
-    wanted = Wanted(recipe_file(tmp_path), SHARE, refit=4, questions=60, known_items=True)
-    once, again = (replay(made_story(), wanted, timer=lambda: 0.0).document() for _ in range(2))
+    options = Options(recipe_file(tmp_path), SHARE, refit=4, questions=60, known_items=True)
+    once, again = (replay(made_story(), options, timer=lambda: 0.0).document() for _ in range(2))
     assert once == again
     assert once["refits"] == 2
 

@@ -32,10 +32,13 @@ class Facts:
     signed: Floats
 
     @classmethod
-    def of(cls, story: Story, weights: EventWeights) -> Facts:
-        """The facts of a story. weights: with the rating scale as known when the replay begins."""
+    def of(cls, story: Story, weights: EventWeights, start: float) -> Facts:
+        """The facts of a story. What numbers mean, where weights leave it open, is taken from the events before the start."""
         kinds = columns.kind_codes(story.events["event_type"]).to_numpy()
         values = story.events["value"].cast(pl.Float32).fill_null(np.nan).to_numpy()
+        known = story.times < start
+        weights = weights.with_scale_of(kinds[known], values[known])
+        # Without any number before the start there is no scale yet, and all there are decide.
         signed = weights.with_scale_of(kinds, values).weigh(kinds, values)
         users = Vocabulary.of(story.events["user_id"].unique().to_list(), "user")
         items = Vocabulary.of(story.item_of, "item")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -47,11 +45,29 @@ class Part:
 
 
 @dataclass
+class Spread:
+    """How long something took, in seconds: the median, 99 of 100, the longest and all together. Zeros where it never was."""
+
+    median: float
+    p99: float
+    most: float
+    all: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Spread:
+        """From every single duration."""
+        taken = np.asarray(seconds or [0.0])
+        return cls(float(np.median(taken)), float(np.quantile(taken, 0.99)), float(taken.max()), float(taken.sum()))
+
+
+@dataclass
 class Findings:
-    """Everything a replay found. start: the moment it began. wanted: events that were wanted, of which `questions` were asked.
+    """Everything a replay found. start: the moment it began. wanted: events that were wanted, of which `questions` were asked, by
+    `asked` answers: what a person wanted in one moment is asked for once.
 
     moved: the share of a list that the person's list before did not hold; shown_again: the share they had been shown
-    before; met: items shown that they had met; each over the engine's lists. seconds: of the engine's answers and of putting.
+    before; met: items shown that they had met; each over the engine's lists. answers, puts: of the engine's answers, and of putting
+    what appears at one moment.
     """
 
     data: str
@@ -61,6 +77,7 @@ class Findings:
     events: int
     wanted: int
     questions: int
+    asked: int
     people: int
     refits: int
     lines: list[Line]
@@ -68,7 +85,8 @@ class Findings:
     moved: float
     shown_again: float
     met: int
-    seconds: dict[str, float]
+    answers: Spread
+    puts: Spread
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -79,12 +97,6 @@ class Findings:
     def document(self) -> dict[str, Any]:
         """As JSON values."""
         return asdict(self)
-
-
-def write_findings(found: Findings, json_path: Path | None = None) -> None:
-    """Write findings as JSON."""
-    if json_path is not None:
-        json_path.write_text(json.dumps(found.document(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @dataclass(frozen=True)
@@ -150,14 +162,3 @@ def _means(values: Mapping[str, Doubles], rows: Bools) -> dict[str, float]:
     count = int(rows.sum())
     means = {metric: float(values[f"{metric}"][rows].mean()) if count else 0.0 for metric in METRICS}
     return {"questions": count, **means}
-
-
-def spread(seconds: list[float]) -> dict[str, float]:
-    """Of how long answers took: the median, the slowest hundredth's least, and the sum. Zeros without any."""
-    taken = np.asarray(seconds or [0.0])
-    return {
-        "median": float(np.median(taken)),
-        "p99": float(np.quantile(taken, 0.99)),
-        "most": float(taken.max()),
-        "all": float(taken.sum()),
-    }

@@ -49,10 +49,14 @@ class Plan:
         """The row of the first event lived through."""
         return int(np.searchsorted(self.facts.times, self.start))
 
+    @property
+    def after(self) -> int:
+        """Events lived through."""
+        return len(self.facts.times) - self.begin
+
     def part(self, rows: Ints | int) -> Ints:
         """The part an event lies in. [rows]"""
-        count = len(self.facts.times) - self.begin
-        return np.asarray((np.asarray(rows) - self.begin) * PARTS // count, np.int32)
+        return np.asarray((np.asarray(rows) - self.begin) * PARTS // self.after, np.int32)
 
 
 @dataclass
@@ -101,14 +105,13 @@ class Living:
 
     def through(self, progress: Progress = silent) -> Lived:
         """Live through everything from the start on."""
-        part, begin = 0, self.plan.begin
-        total = len(self.plan.facts.times) - begin
+        part = 0
         for moment in self.plan.story.moments(self.plan.start):
             row = moment[0][0]
             if (reached := int(self.plan.part(row))) > part:
                 self._end_part(part, reached, progress)
                 part = reached
-            progress("live through what came after", row - begin, total)
+            progress("live through what came after", row - self.plan.begin, self.plan.after)
             self._moment(moment, part)
         self._look_at_bystanders()
         return self.lived

@@ -5,20 +5,23 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from zhiyin.arrays import Doubles
+from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError, SettingError
+from zhiyin.parts import allowed_parts
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import load_recipe
 from zhiyin.replay.facts import Facts
-from zhiyin.replay.findings import Findings, Measure, spread
+from zhiyin.replay.findings import Findings, Measure, Spread
 from zhiyin.replay.living import LIVE, Answerer, Living, N, Plan, alone, chosen, frozen
 from zhiyin.replay.rivals import DAYS, WeekPopularity
 from zhiyin.replay.story import Story, day, read_story, story_of
-from zhiyin.replay.world import World
+from zhiyin.replay.world import NOTHING, Brought, World
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.workspace import Workspace
 
@@ -26,7 +29,7 @@ FROZEN, KNOWN, POPULAR = "frozen", "all items known", f"popular, {DAYS} days"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Options:
     """What a replay is to do.
 
     begin: a share of the events or a moment. refit: after every how many of the ten parts everything is fitted again.
@@ -51,76 +54,70 @@ class Wanted:
             raise SettingError(f"--questions {self.questions}: must be 1 or more; leave it out to ask all")
 
 
-def replay_folder(data: Path, wanted: Wanted, progress: Progress = silent) -> Findings:
+def replay_folder(data: Path, options: Options, progress: Progress = silent) -> Findings:
     """Replay a folder of events and what belongs to them. Raises DataError, SettingError."""
-    load_recipe(wanted.recipe)
+    load_recipe(options.recipe)  # a wrong name is said before anything is read
     with tempfile.TemporaryDirectory(prefix="zhiyin-replay-") as folder:
         progress(f"read {data}")
         story = read_story(data, MemoryStore(), Path(folder), progress)
-    return replay(story, wanted, progress=progress)
+    return replay(story, options, progress=progress)
 
 
-def replay_workspace(workspace: Workspace, wanted: Wanted, progress: Progress = silent) -> Findings:
+def replay_workspace(workspace: Workspace, options: Options, progress: Progress = silent) -> Findings:
     """Replay what is in a workspace's store, which is only read. Raises DataError, SettingError."""
-    load_recipe(wanted.recipe)
+    brought = Brought(workspace.folder / "vectors.db", allowed_parts(workspace.folder))
+    load_recipe(options.recipe, brought.allow)
     progress("read the store")
     story = story_of(workspace.store, workspace.folder.resolve().name)
-    return replay(story, wanted, vectors=workspace.folder / "vectors.db", progress=progress)
+    return replay(story, options, brought=brought, progress=progress)
 
 
 def replay(
     story: Story,
-    wanted: Wanted,
+    options: Options,
     *,
-    vectors: Path | None = None,
+    brought: Brought = NOTHING,
     progress: Progress = silent,
     timer: Callable[[], float] = time.perf_counter,
 ) -> Findings:
-    """Fit on what was known at a moment, live through the rest, and measure. vectors: encoded texts to begin with.
+    """Fit on what was known at a moment, live through the rest, and measure. brought: what its worlds take along.
 
     Raises DataError when nothing wanted happened after the moment, SettingError when the moment is outside the data.
     """
-    start = story.cut(wanted.begin)
+    start = story.cut(options.begin)
+    recipe = load_recipe(options.recipe, brought.allow)
+    facts = Facts.of(story, EventWeights.from_table(recipe.events), start)
+    wanted = facts.wanted(start)
+    plan = Plan(story, facts, start, chosen(wanted, options.questions, options.seed), options.refit or 0)
+    if not len(plan.asked):
+        raise DataError(
+            f"{story.name}: none of the {plan.after:,} events from {day(start)} on is of an item that the person liked and "
+            "had not met before; take an earlier --from"
+        )
     with tempfile.TemporaryDirectory(prefix="zhiyin-replay-") as folder:
-        world = World(story, start, wanted.recipe, Path(folder) / "live", vectors=vectors, progress=progress)
-        facts = Facts.of(story, world.weights)
-        every = facts.wanted(start)
-        if not every.any():
-            after = int((story.times >= start).sum())
-            raise DataError(
-                f"{story.name}: none of the {after:,} events from {day(start)} on is of an item that the person liked and "
-                "had not met before; take an earlier --from"
-            )
-        plan = Plan(story, facts, start, chosen(every, wanted.questions, wanted.seed), wanted.refit or 0)
-        beside, kinds = _beside(world, plan, wanted)
-        lived = Living(world, plan, beside, timer).through(progress)
-        world.close()
+        with World(story, start, options.recipe, Path(folder) / "live", brought=brought, progress=progress) as world:
+            beside, kinds = _beside(world, plan, options)
+            lived = Living(world, plan, beside, timer).through(progress)
         lists = dict(lived.lists)
-        if wanted.known_items:
-            known = World(
-                story,
-                start,
-                wanted.recipe,
-                Path(folder) / "known",
-                known_items=True,
-                vectors=vectors,
-                progress=progress,
-            )
-            lists[KNOWN] = Living(known, plan, {}, timer).through(progress).lists[LIVE]
-            known.close()
-    measure = Measure(plan, {LIVE: "live", KNOWN: "known items", **kinds}, wanted.seed)
-    answers, puts = spread(lived.seconds), spread(lived.puts)
+        if options.known_items:
+            progress("the same with all items known")
+            whole = replace(story, known_items=True)
+            with World(
+                whole, start, options.recipe, Path(folder) / "known", brought=brought, progress=progress
+            ) as world:
+                lists[KNOWN] = Living(world, plan, {}, timer).through(progress).lists[LIVE]
+    measure = Measure(plan, {LIVE: "live", KNOWN: "known items", **kinds}, options.seed)
     return Findings(
-        story.name, load_recipe(wanted.recipe).name, start,
-        known=plan.begin, events=len(story.times) - plan.begin, wanted=int(every.sum()), questions=len(plan.asked),
-        people=len(np.unique(facts.users[plan.asked])), refits=lived.refits,
+        story.name, recipe.name, start,
+        known=plan.begin, events=plan.after, wanted=int(wanted.sum()), questions=len(plan.asked),
+        asked=len(lived.seconds), people=len(np.unique(facts.users[plan.asked])), refits=lived.refits,
         lines=measure.lines(lists), parts=measure.stretches(lived),
         moved=_mean(lived.moved), shown_again=_mean(lived.again), met=lived.met,
-        seconds={**{f"answer {name}": one for name, one in answers.items()}, **{f"put {name}": one for name, one in puts.items()}},
+        answers=Spread.of(lived.seconds), puts=Spread.of(lived.puts),
     )  # fmt: skip
 
 
-def _beside(world: World, plan: Plan, wanted: Wanted) -> tuple[dict[str, Answerer], dict[str, str]]:
+def _beside(world: World, plan: Plan, options: Options) -> tuple[dict[str, Answerer], dict[str, str]]:
     """Who is asked beside the engine, and of which kind each is."""
     facts = plan.facts
     shown = np.array([not plan.story.item_of[one].hidden for one in facts.item_names], np.bool_)
@@ -131,13 +128,13 @@ def _beside(world: World, plan: Plan, wanted: Wanted) -> tuple[dict[str, Answere
 
     beside: dict[str, Answerer] = {FROZEN: frozen(world), POPULAR: popular}
     kinds = {FROZEN: "frozen", POPULAR: "popularity"}
-    if wanted.sources:
+    if options.sources:
         names = list(world.engine.live.recommender.retrievers)
         beside |= {name: alone(world, name) for name in names}
         kinds |= dict.fromkeys(names, "source")
     return beside, kinds
 
 
-def _mean(values: np.ndarray) -> float:
+def _mean(values: Doubles) -> float:
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else 0.0

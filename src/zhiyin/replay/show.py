@@ -1,6 +1,9 @@
-"""Findings on the terminal."""
+"""Findings on the terminal and in files."""
 
 from __future__ import annotations
+
+import json
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,11 +16,26 @@ WIDE = 140
 """Columns of a file, where there is no terminal."""
 
 
+def write_findings(found: Findings, json_path: Path | None = None, html_path: Path | None = None) -> None:
+    """Write findings as JSON, as a page, or both."""
+    if json_path is not None:
+        json_path.write_text(json.dumps(found.document(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    if html_path is not None:
+        from zhiyin.replay.page import page
+
+        html_path.write_text(page(found))
+
+
 def print_findings(found: Findings) -> None:
     """The lines with their intervals, the time, and what else is known."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, WIDE))
+    console.print(
+        f"{found.recipe} on {found.data}: fitted on the {found.known:,} events before {day(found.start)}, then lived through "
+        f"{found.events:,}; {found.questions:,} questions of {found.people:,} people",
+        highlight=False, markup=False,
+    )  # fmt: skip
     console.print(_lines(found))
     console.print(_parts(found))
     for note in notes(found):
@@ -25,11 +43,7 @@ def print_findings(found: Findings) -> None:
 
 
 def _lines(found: Findings) -> Table:
-    title = (
-        f"{found.recipe} on {found.data}: {found.known:,} events known before {day(found.start)}, "
-        f"{found.events:,} lived through, {found.questions:,} questions of {found.people:,} people"
-    )
-    table = Table(title=escape(title), caption="\\[95 % interval], people drawn; paired differences are of HR@10")
+    table = Table(caption="\\[95 % interval], people drawn; paired differences are of HR@10")
     table.add_column("", style="dim", no_wrap=True)
     table.add_column("asked", no_wrap=True)
     segments = [one for one in found.live.segments if one != "people known before" and one != "items known before"]
@@ -66,15 +80,15 @@ def _parts(found: Findings) -> Table:
 
 def notes(found: Findings) -> list[str]:
     """What else is known, a sentence each."""
-    taken = found.seconds
-    rate = found.questions / taken["answer all"] if taken["answer all"] else 0.0
+    taken, puts = found.answers, found.puts
+    rate = found.asked / taken.all if taken.all else 0.0
     told = [
-        f"{found.wanted:,} events were wanted (liked and new to the person); {found.questions:,} of them were asked",
+        f"{found.wanted:,} events were wanted (liked and new to the person); {found.questions:,} of them were asked, what a "
+        f"person wanted in one moment at once: {found.asked:,} answers",
         f"from one list of a person to the next {found.moved:.1%} of the items change; {found.shown_again:.1%} of what is "
         f"shown was shown to the same person before; {found.met:,} items shown had been met",
-        f"an answer takes {taken['answer median'] * 1e3:.1f} ms (p99 {taken['answer p99'] * 1e3:.1f}, most "
-        f"{taken['answer most'] * 1e3:.0f}), {rate:,.0f} questions a second; putting new items at most "
-        f"{taken['put most'] * 1e3:.0f} ms, {taken['put all']:.1f} s in all",
+        f"an answer takes {taken.median * 1e3:.1f} ms (p99 {taken.p99 * 1e3:.1f}, most {taken.most * 1e3:.0f}), {rate:,.0f} a "
+        f"second; putting what appears takes {puts.median * 1e3:.0f} ms (most {puts.most * 1e3:.0f}), {puts.all:.1f} s in all",
     ]
     if found.refits:
         told.append(f"everything was fitted again {found.refits} times")

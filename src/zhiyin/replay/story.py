@@ -28,12 +28,16 @@ SHARE = 0.9
 
 @dataclass(frozen=True)
 class Story:
-    """What happened. events: the columns of the log, in time order; equal times in order of arrival."""
+    """What happened. events: the columns of the log, in time order; equal times in order of arrival.
+
+    known_items: whether every item was always there, to compare.
+    """
 
     name: str
     items: Sequence[Item]
     profiles: Sequence[StoredProfile]
     events: pl.DataFrame
+    known_items: bool = False
 
     @cached_property
     def times(self) -> Doubles:
@@ -53,6 +57,8 @@ class Story:
         """
         begins = {one.item_id: one.available_from for one in self.items}
         named = self.first_named
+        if self.known_items:
+            return dict.fromkeys(self.item_of, -np.inf)
         known = {item: _earliest(begins[item], named.get(item)) for item in begins}
         return {**known, **{item: named[item] for item in sorted(named.keys() - begins.keys())}}
 

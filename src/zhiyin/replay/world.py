@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
-from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
-from zhiyin.ingest.build import weights_for
 from zhiyin.progress import Progress, silent
-from zhiyin.recipe import Recipe, load_recipe
+from zhiyin.recipe import Recipe
 from zhiyin.recommender import Shelf
 from zhiyin.replay.story import Story
 from zhiyin.serving.engine import Engine, open_engine
@@ -40,6 +38,17 @@ class Clock:
         return self.now
 
 
+@dataclass(frozen=True)
+class Brought:
+    """What a world takes along. vectors: a file of encoded texts. allow: modules that parts may come from, beside ours."""
+
+    vectors: Path | None = None
+    allow: Sequence[str] = ()
+
+
+NOTHING = Brought()
+
+
 class Stage(Workspace):
     """A workspace whose versions also show every source alone, on a shelf of its own."""
 
@@ -53,10 +62,7 @@ class Stage(Workspace):
 
 
 class World:
-    """What was known at a moment, fitted, and the engine that takes in what comes after.
-
-    known_items: whether the whole catalogue is there from the start. vectors: a file of encoded texts to begin with.
-    """
+    """What was known at a moment, fitted, and the engine that takes in what comes after. To be used in a with statement."""
 
     def __init__(
         self,
@@ -65,18 +71,21 @@ class World:
         recipe: str,
         folder: Path,
         *,
-        known_items: bool = False,
-        vectors: Path | None = None,
+        brought: Brought = NOTHING,
         progress: Progress = silent,
     ) -> None:
         self.story, self.recipe = story, recipe
         self.clock = Clock(cut)
-        self.workspace = Stage(folder, clock=self.clock)
-        if vectors is not None and vectors.is_file():
-            _copy(vectors, folder / "vectors.db")
-        self._items = Arrivals(dict.fromkeys(story.appears, -np.inf) if known_items else story.appears, cut)
+        # A loss of power ends the replay anyway: waiting for the disk after every event would only cost time.
+        self.workspace = Stage(folder, clock=self.clock, sync="normal")
+        if brought.vectors is not None and brought.vectors.is_file():
+            _copy(brought.vectors, folder / "vectors.db")
+        if brought.allow:
+            (folder / "zhiyin.toml").write_text(f"[parts]\nallow = {json.dumps(list(brought.allow))}\n")
+        self._items = Arrivals(story.appears, cut)
         self._users = Arrivals(story.joins, cut)
         self._profiles = {one.user_id: one for one in story.profiles}
+        self._frozen: list[Engine] = []
         self._begin(cut, progress)
         self.workspace.fit(recipe, progress)
         self.engine = open_engine(self.workspace, QUIET)
@@ -90,18 +99,15 @@ class World:
         with store.log.bulk():
             store.log.append_table(self.story.events.filter(pl.col("timestamp") < cut))
 
-    @property
-    def weights(self) -> EventWeights:
-        """What events weigh, with the rating scale as known at the last fit."""
-        return weights_for(self.workspace.store, EventWeights.from_table(load_recipe(self.recipe).events))
-
     def frozen(self) -> Engine:
         """An engine on the version and the store as they are now, to be told nothing any more."""
         file = self.workspace.folder / "frozen.db"
         _copy(self.workspace.folder / "zhiyin.db", file)
         version = self.workspace.current()
         store = SqlStore(f"sqlite:///{file}")
-        return Engine(self.workspace.load(version), store, version=version, settings=QUIET, clock=self.clock)
+        engine = Engine(self.workspace.load(version), store, version=version, settings=QUIET, clock=self.clock)
+        self._frozen.append(engine)
+        return engine
 
     def arrive(self, moment: float) -> int:
         """Let the moment come: items that appear are put, users who join register. Returns how many items came."""
@@ -122,10 +128,15 @@ class World:
         """Fit on everything known by now and serve that."""
         self.engine.promote(self.workspace.fit(self.recipe, progress))
 
-    def close(self) -> None:
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Give back what is held; the folder stays its owner's."""
-        self.engine.close()
-        self.workspace.store.close()
+        for engine in (self.engine, *self._frozen):
+            engine.close()
+            if isinstance(engine.store, SqlStore):
+                engine.store.close()
 
 
 class Arrivals:
