@@ -15,11 +15,13 @@ from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.event import Event
 from zhiyin.item import Item
 from zhiyin.replay.facts import Facts
+from zhiyin.replay.page import page
 from zhiyin.replay.rivals import WEEK, WeekPopularity
-from zhiyin.replay.run import Options, replay_folder
+from zhiyin.replay.run import Options, replay_folder, replay_workspace
 from zhiyin.replay.story import story_of
 from zhiyin.replay.world import Arrivals
 from zhiyin.stores.memory import MemoryStore
+from zhiyin.workspace import Workspace
 
 
 def story(*events, items=(), has_clock=True):
@@ -142,6 +144,7 @@ def test_the_command(tmp_path):
         "--refit",
         "5",
     ]
+    told += ["--html", str(html := tmp_path / "found.html")]
     result = CliRunner().invoke(app, told, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "HR@10 over time" in result.output
@@ -158,3 +161,28 @@ def test_the_command(tmp_path):
     assert found["events"] == sum(part["events"] for part in found["parts"]) == 120
     assert found["refits"] == 1
     assert found["met"] == 0
+    shown = html.read_text()
+    assert shown.count("<svg") == 2
+    assert "<script" not in shown
+    assert "http" not in shown.replace("http://www.w3.org", "")
+
+
+def test_names_from_data_are_escaped_on_the_page(tmp_path):
+    rows = [f"u{n % 9},i{n % 17}<b>,{1_700_000_000 + 3600 * n}" for n in range(200)]
+    found = replay_folder(folder_of(tmp_path / "<i>", rows), Options("popular", 0.5))
+    assert "<i>" not in page(found)
+    assert "&lt;i&gt;" in page(found)
+
+
+def test_a_workspace_is_only_read(tmp_path):
+    rng = np.random.default_rng(1)
+    rows = [f"u{rng.integers(9)},i{rng.integers(30)},{1_700_000_000 + 3600 * n}" for n in range(200)]
+    workspace = Workspace(tmp_path / "w")
+    workspace.ingest([folder_of(tmp_path / "data", rows) / "events.csv"])
+    before = workspace.store.fingerprint(), workspace.store.log.count()
+    found = replay_workspace(workspace, Options(recipe_file(tmp_path), 0.5))
+    assert found.document() | {"answers": 0, "puts": 0, "data": ""} == replay_folder(
+        tmp_path / "data", Options(recipe_file(tmp_path), 0.5)
+    ).document() | {"answers": 0, "puts": 0, "data": ""}
+    assert (workspace.store.fingerprint(), workspace.store.log.count()) == before
+    assert not workspace.versions()
