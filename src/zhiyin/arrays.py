@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 Ints: TypeAlias = npt.NDArray[np.int32]
 Longs: TypeAlias = npt.NDArray[np.int64]
@@ -53,3 +55,65 @@ def row_entries(indptr: Array, rows: Array) -> tuple[Longs, Longs]:
     counts = indptr[np.asarray(rows) + 1] - starts
     owners = np.repeat(np.arange(len(starts)), counts)
     return np.arange(len(owners)) + (starts - np.cumsum(counts) + counts)[owners], owners
+
+
+class _Room(np.ndarray[Any, Any]):
+    """Memory with room behind the rows in use. filled: rows that some table has already taken."""
+
+    filled: int
+
+
+_rooms = Lock()
+
+
+def grown(table: Array, size: int) -> Array:
+    """A longer table: the same rows, then rows of zeros up to size. The shorter one stays as it is. [size, …]
+
+    Room is left behind the end, so that a table that grows by one row at a time is copied once in a long while, as a list
+    is; two tables grown from the same one never share new rows.
+    """
+    if size <= len(table):
+        return table
+    room: Any = table
+    while isinstance(room, np.ndarray) and not isinstance(room, _Room):
+        room = room.base
+    with _rooms:
+        if isinstance(room, _Room) and len(room) >= size and room.filled == len(table) and _begins(table, room):
+            room.filled = size
+            return room.view(np.ndarray)[:size]
+    return _copied(table, size)
+
+
+def _copied(table: Array, size: int) -> Array:
+    room: Any = np.zeros((size + size // 8 + 64, *table.shape[1:]), table.dtype).view(_Room)
+    room[: len(table)], room.filled = table, size
+    return np.asarray(room.view(np.ndarray)[:size])
+
+
+def _begins(table: Array, room: Array) -> bool:
+    """Whether a table is the first rows of some memory."""
+    return table.ctypes.data == room.ctypes.data and table.strides == room.strides
+
+
+def with_rows(table: Array, positions: Array, rows: npt.ArrayLike) -> Array:
+    """The table with some rows given anew, longer where positions lie past its end. The old one stays as it is."""
+    size = max(len(table), int(np.max(positions, initial=-1)) + 1)
+    inside = (np.asarray(positions) < len(table)).any()
+    longer = _copied(table, size) if inside else grown(table, size)
+    longer[positions] = rows
+    return longer
+
+
+def replaced(counts: sparse.csr_matrix, rows: Array, new: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
+    """Counts with some rows given anew, and as many rows as `size` says. rows: positions; new: their counts."""
+    before, width = counts.shape[0], new.shape[1]
+    old = sparse.csr_matrix((counts.data, counts.indices, counts.indptr), (before, width))
+    if len(rows) == size - before and (rows == np.arange(before, size)).all():
+        return sparse.csr_matrix(sparse.vstack([old, new], format="csr"))
+    taken = np.arange(size)
+    taken[before:] = -1
+    taken[rows] = before + np.arange(len(rows))
+    # Positions beyond the end that were not given are rows of nothing.
+    nothing = sparse.csr_matrix((1, width), dtype=np.float32)
+    stacked = sparse.vstack([old, new, nothing], format="csr")
+    return sparse.csr_matrix(stacked[np.where(taken < 0, stacked.shape[0] - 1, taken)])

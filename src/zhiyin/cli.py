@@ -92,9 +92,10 @@ def recommend(
 ) -> None:
     """Recommend items to a user, with reasons."""
     from zhiyin.console import print_answer
-    from zhiyin.serving.engine import open_engine
+    from zhiyin.serving.opening import open_engine
 
     engine = open_engine(_open(workspace, database))
+    engine.settle()
     answer = engine.recommend(user_id=user, n=n, shelf=shelf, language=lang)
     typer.echo(json.dumps(answer, ensure_ascii=False, indent=2)) if as_json else print_answer(answer)
 

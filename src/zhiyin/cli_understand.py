@@ -36,7 +36,7 @@ def profile(
 ) -> None:
     """What is understood of a user: summary, topics with their evidence, active hours; written anew, or taken back."""
     from zhiyin.ports import StoredProfile
-    from zhiyin.serving.engine import open_engine
+    from zhiyin.serving.opening import open_engine
     from zhiyin.understanding.portrait import portrayed, rolled_back
     from zhiyin.workspace import Workspace
 
@@ -49,7 +49,7 @@ def profile(
         if model is None:
             typer.echo("no language model is set up for profiles; the summary is written by rules", err=True)
         else:
-            known = engine.live.profiles.get(user, space.store)
+            known = engine.live.profile(user, space.store)
             stored = space.store.profiles.get(user) or StoredProfile(user)
             items = engine.live.recommender.items
             space.store.profiles.put(portrayed(model, known, stored, items, space.clock(), lang))
@@ -88,7 +88,7 @@ def portraits(
     """Have the model write the profiles of many users, and say what 1,000 of them cost. The server does it one by one."""
     from zhiyin.console import Console
     from zhiyin.llm.usage import usage
-    from zhiyin.serving.engine import open_engine
+    from zhiyin.serving.opening import open_engine
     from zhiyin.serving.portraits import refreshed
     from zhiyin.workspace import Workspace
 

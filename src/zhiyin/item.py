@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import Bools, Doubles, Floats, Longs
+from zhiyin.arrays import Bools, Doubles, Floats, Longs, grown, replaced, with_rows
 from zhiyin.errors import DataError
 from zhiyin.vocabulary import Vocabulary
 
@@ -78,10 +79,10 @@ def _end(item: Item) -> float:
 
 
 class Items:
-    """The catalogue as columns, in the order of its vocabulary. Grows at the end; rows can be replaced in place.
+    """The catalogue as columns, in the order of its vocabulary. Grows at the end.
 
     vectors: by space name ("text", "image", …) a float32 [items, width], rows of length 1; an item without a vector
-    has a row of zeros. One writer at a time (the owner locks); readers always see whole rows.
+    has a row of zeros. What serves never changes: `taking` makes the next table.
     """
 
     def __init__(self, rows: Sequence[Item] = (), vectors: Mapping[str, Floats] | None = None) -> None:
@@ -122,23 +123,40 @@ class Items:
 
     def put(self, item: Item, vectors: Mapping[str, Floats] | None = None) -> int:
         """Add an item or replace it; returns its position. A space that is not given keeps its old row, or zeros."""
-        position = self.vocabulary.get(item.item_id)
-        if position < 0:
-            self._begin = np.append(self._begin, _begin(item))
-            self._end = np.append(self._end, _end(item))
-            self._hidden = np.append(self._hidden, item.hidden)
-            self.rows.append(item)
-            for space, matrix in self.vectors.items():
-                self.vectors[space] = np.vstack([matrix, np.zeros((1, matrix.shape[1]), np.float32)])
-            position = self.vocabulary.add(item.item_id)
-        else:
-            self._begin[position], self._end[position], self._hidden[position] = _begin(item), _end(item), item.hidden
-            self.rows[position] = item
-        for space, vector in (vectors or {}).items():
-            if space in self.vectors:
-                self.vectors[space][position] = vector
-        self._tags = None
-        return position
+        moved, positions = self.taking([item], [vectors or {}])
+        self.__dict__.update(moved.__dict__)
+        return positions[0]
+
+    def taking(self, items: Sequence[Item], vectors: Sequence[Mapping[str, Floats]] = ()) -> tuple[Items, list[int]]:
+        """A table of its own in which these items are added or replaced, and their positions. This one stays as it is.
+
+        It shares what did not change, and tables grow once for all of them. items: no id twice. vectors: of each item
+        by space; a space that is not given keeps its old row, or zeros.
+        """
+        moved = copy.copy(self)
+        moved.vocabulary, moved.rows = self.vocabulary.copy(), self.rows.copy()
+        positions = [moved.vocabulary.add(item.item_id) for item in items]
+        moved.rows += [Item(one) for one in moved.vocabulary.ids[len(self) :]]
+        for position, item in zip(positions, items, strict=True):
+            moved.rows[position] = item
+        rows = np.array(positions, np.int64)
+        moved._begin = with_rows(self._begin, rows, [_begin(item) for item in items])
+        moved._end = with_rows(self._end, rows, [_end(item) for item in items])
+        moved._hidden = with_rows(self._hidden, rows, [item.hidden for item in items])
+        for space in self.vectors:
+            given = {at: one[space] for at, one in zip(positions, vectors, strict=False) if space in one}
+            if given:
+                moved = moved.with_vectors(space, list(given), np.stack(list(given.values())))
+        moved.vectors = {space: grown(matrix, len(moved.rows)) for space, matrix in moved.vectors.items()}
+        moved._tags = None if self._tags is None else self._tags.taking(rows, items, len(moved.rows))
+        return moved, positions
+
+    def with_vectors(self, space: str, positions: Sequence[int], vectors: Floats) -> Items:
+        """A table of its own in which some items have these vectors. vectors: [positions, width]"""
+        moved = copy.copy(self)
+        rows = with_rows(self.vectors[space], np.asarray(positions, np.int64), vectors)
+        moved.vectors = {**self.vectors, space: rows}
+        return moved
 
     def available(self, now: float) -> Bools:
         """Which items may be shown at a moment: not hidden, begun and not ended; at no known moment (0) all windows are
@@ -166,20 +184,38 @@ class Tags:
     """Which item has which textual attribute value. matrix: multi-hot csr float32 [items, tags]."""
 
     def __init__(self, rows: Sequence[Item]) -> None:
-        self.names: list[tuple[str, str]] = []
-        positions: dict[tuple[str, str], int] = {}
+        self.positions: dict[tuple[str, str], int] = {}
+        self.matrix = self._read(rows)
+        self.names = list(self.positions)
+
+    def _read(self, rows: Sequence[Item]) -> sparse.csr_matrix:
+        """The rows' tags; those met for the first time are given the next positions. [rows, tags]"""
         indices: list[int] = []
         indptr = [0]
         for row in rows:
-            for tag in dict.fromkeys(row.tags()):
-                if tag not in positions:
-                    positions[tag] = len(self.names)
-                    self.names.append(tag)
-                indices.append(positions[tag])
+            tags = dict.fromkeys(row.tags())
+            indices.extend(self.positions.setdefault(tag, len(self.positions)) for tag in tags)
             indptr.append(len(indices))
-        shape = (len(rows), len(self.names))
-        self.matrix = sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape)
-        self.positions = positions
+        shape = (len(rows), len(self.positions))
+        return sparse.csr_matrix((np.ones(len(indices), np.float32), indices, indptr), shape=shape)
+
+    def taking(self, positions: Longs, items: Sequence[Item], size: int) -> Tags:
+        """The table in which these items stand at these positions, the very one that would be made of all rows anew."""
+        moved = Tags(())
+        moved.positions = self.positions.copy()
+        matrix = replaced(self.matrix, positions, moved._read(items), size)
+        # Columns in order of first use, and none for a value that no item has any more.
+        first = np.full(matrix.shape[1], len(matrix.indices), np.int64)
+        first[matrix.indices[::-1]] = np.arange(len(matrix.indices))[::-1]
+        order = np.argsort(first, kind="stable")[: int((first < len(matrix.indices)).sum())]
+        if len(order) < matrix.shape[1] or (order != np.arange(len(order))).any():
+            place = np.zeros(matrix.shape[1], matrix.indices.dtype)
+            place[order] = np.arange(len(order))
+            names = list(moved.positions)
+            moved.positions = {names[column]: at for at, column in enumerate(order.tolist())}
+            matrix = sparse.csr_matrix((matrix.data, place[matrix.indices], matrix.indptr), (size, len(order)))
+        moved.matrix, moved.names = matrix, list(moved.positions)
+        return moved
 
     @cached_property
     def counts(self) -> Longs:

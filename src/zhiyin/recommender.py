@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -130,12 +131,20 @@ class Recommender:
         self.items = dataset.items
         self.users = dataset.users
 
-    def extend(self, changed: Sequence[int]) -> None:
-        """Tell every part that takes new items which positions of self.items are new or different."""
-        parts: Iterable[object] = (*self.retrievers.values(), *self.rankers, *self.rerankers)
-        for part in parts:
-            if isinstance(part, Extendable):
-                part.extend(self.items, changed)
+    def extended(self, items: Items, changed: Sequence[int]) -> Recommender:
+        """One over a catalogue that moved; this one stays as it is. changed: positions that are new or different.
+
+        Parts that take new items are copied, each sharing with its like what did not change; the others are shared.
+        """
+
+        def moved(parts: Iterable[Any]) -> tuple[Any, ...]:
+            return tuple(_extended(one, items, changed) for one in parts)
+
+        made = copy(self)
+        made.items = items
+        made.retrievers = dict(zip(self.retrievers, moved(self.retrievers.values()), strict=True))
+        made.rankers, made.rerankers = moved(self.rankers), moved(self.rerankers)
+        return made
 
     # -- answering -----------------------------------------------------------------------------------------------
 
@@ -312,6 +321,14 @@ class Recommender:
         if len(query.seeds):
             query = replace(query, profile=query.profile.with_history(History.of_items(query.seeds)))
         return query
+
+
+def _extended(part: Any, items: Items, changed: Sequence[int]) -> Any:
+    if not isinstance(part, Extendable):
+        return part
+    made = copy(part)
+    made.extend(items, changed)
+    return made
 
 
 def named(parts: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,11 @@ class Extendable(Protocol):
     """A part that can take in items which appeared, or changed, after it was fitted, without a refit."""
 
     def extend(self, items: Items, changed: Sequence[int]) -> None:
-        """items: the whole live catalogue; changed: positions that are new or different."""
+        """items: the whole live catalogue; changed: positions that are new or different.
+
+        Called on a shallow copy of the part that serves, which answers meanwhile: give self new arrays and dicts, and
+        change none in place (`arrays.with_rows`). The law is `testing.extending_leaves_the_original`.
+        """
 
 
 @runtime_checkable

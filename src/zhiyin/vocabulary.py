@@ -64,4 +64,6 @@ class Vocabulary:
 
     def copy(self) -> Vocabulary:
         """A table with the same ids that can grow on its own."""
-        return Vocabulary(self.ids, self.what)
+        made = Vocabulary(what=self.what)
+        made.ids, made._positions = self.ids.copy(), self._positions.copy()
+        return made

@@ -100,7 +100,7 @@ class Workspace:
         for space, encoder in recipe.encoders.items():
             text = f"encode the items' {space}"
             progress(text)
-            encode_items(dataset.items, space, encoder, self.folder / "vectors.db", partial(progress, text))
+            encode_items(dataset.items, space, encoder, self.vectors_file, partial(progress, text))
 
     # -- versions ---------------------------------------------------------------------------------------------------
 
@@ -182,6 +182,11 @@ class Workspace:
         """Changes when the recipe does, or what it learns from: a list that somebody looked at is no such thing."""
         learned = self.store.fingerprint(EventWeights.from_table(recipe.events).counted_kinds())
         return blake2b(f"{recipe.text}\x1f{learned}".encode(), digest_size=16).hexdigest()
+
+    @property
+    def vectors_file(self) -> Path:
+        """Where encoded texts are kept by content."""
+        return self.folder / "vectors.db"
 
     @property
     def versions_folder(self) -> Path:

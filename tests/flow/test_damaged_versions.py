@@ -15,7 +15,7 @@ from zhiyin import durable, version
 from zhiyin.errors import SavedVersionError, SettingError
 from zhiyin.event import Event
 from zhiyin.item import Item
-from zhiyin.serving.engine import open_engine
+from zhiyin.serving.opening import open_engine
 from zhiyin.workspace import Workspace
 
 

@@ -19,7 +19,8 @@ from zhiyin.errors import ModelError
 from zhiyin.event import Event
 from zhiyin.item import Item
 from zhiyin.serving.app import create_app
-from zhiyin.serving.engine import Engine, open_engine
+from zhiyin.serving.engine import Engine
+from zhiyin.serving.opening import open_engine
 from zhiyin.workspace import Workspace
 
 RECIPE = """

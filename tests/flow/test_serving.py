@@ -14,7 +14,8 @@ from serving_world import NOW, Folder, fill, fitted
 
 from zhiyin.errors import SavedVersionError
 from zhiyin.serving.app import create_app
-from zhiyin.serving.engine import Engine, open_engine
+from zhiyin.serving.engine import Engine
+from zhiyin.serving.opening import open_engine
 from zhiyin.serving.settings import Settings
 from zhiyin.stores.sql import SqlStore
 from zhiyin.version import save_version
@@ -317,10 +318,6 @@ def test_an_answer_is_at_hand_only_when_nothing_is_waited_for(client: TestClient
     assert live.at_hand("ann-4")
     assert live.at_hand("")
     assert ids(client.get("/users/ann-4/recommendations")) == first  # beside no thread, the same
-    with live.turn():
-        assert not live.at_hand("")
-    with live.lock.write():
-        assert not live.at_hand("")
     live._pace = 1.0
     assert not live.at_hand("")
 

@@ -16,6 +16,7 @@ from zhiyin.stages import Extendable, Fittable
 from zhiyin.testing import (
     check_encoder,
     check_explainer,
+    check_extending,
     check_ranker,
     check_reranker,
     check_retriever,
@@ -103,6 +104,15 @@ def test_extending_keeps_what_was_and_survives_a_load(use):
     asked = Query(now=dataset.as_of + 1, text="unheard", text_vectors={"text": vector})
     assert added in part.retrieve([asked], 5)[0].items or added in part.retrieve([odd_queries(dataset)[6]], 61)[0].items
     check_saving(part, lambda one: [one.retrieve([asked], 10)[0].items])
+
+
+@pytest.mark.parametrize("use", RETRIEVERS)
+@pytest.mark.parametrize("clock", [True, False])
+def test_a_copy_that_is_extended_leaves_the_original(use, clock):
+    part = made(use)
+    if not isinstance(part, Extendable):
+        pytest.skip(f"{use} takes no items after fit")
+    check_extending(part, small_dataset(2, clock=clock))
 
 
 @pytest.mark.parametrize("use", sorted(PARTS["rank"]))

@@ -11,7 +11,7 @@ from zhiyin.part import learned, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.popular import Popular
 from zhiyin.stages import Scorer, Selection
-from zhiyin.testing import check_reranker, check_retriever, check_saving, small_dataset
+from zhiyin.testing import check_extending, check_reranker, check_retriever, check_saving, small_dataset
 
 
 @part
@@ -83,3 +83,36 @@ def test_a_part_that_answers_otherwise_after_a_load_is_noticed():
     fitted = Popular().fit(small_dataset(0))
     with pytest.raises(AssertionError, match="answers as x"):
         check_saving(fitted, lambda one: [one.counts if one is fitted else one.counts + 1])
+
+
+@part
+class BrokenGrowth(Scorer):
+    """Knows items by their titles' lengths, and breaks one law of those that take in items."""
+
+    law: str = setting("")
+    """Which law is broken."""
+    lengths: Floats = learned()
+
+    def fit(self, dataset):
+        self.lengths = np.array([len(item.title) for item in dataset.items.rows], np.float32)
+        return self
+
+    def extend(self, items, changed):
+        longer = np.append(self.lengths, np.zeros(len(items) - len(self.lengths), np.float32))
+        if self.law == "changes the original":
+            longer = self.lengths
+            longer.resize(len(items), refcheck=False)
+        longer[changed] = [len(items[at].title) for at in changed]
+        self.lengths = longer
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        return np.tile(self.lengths, (len(queries), 1))
+
+
+def test_growth_within_the_law_passes():
+    check_extending(BrokenGrowth(), small_dataset(2, items=30))
+
+
+def test_a_part_that_changes_its_original_is_noticed():
+    with pytest.raises(AssertionError):
+        check_extending(BrokenGrowth(law="changes the original"), small_dataset(2, items=30))

@@ -12,8 +12,8 @@ from zhiyin.llm.cache import speaking_of
 from zhiyin.llm.guard import PLACEHOLDERS
 from zhiyin.llm.usage import usage
 from zhiyin.ports import Call, Message
-from zhiyin.serving.engine import open_engine
 from zhiyin.serving.forgetting import forget_with
+from zhiyin.serving.opening import open_engine
 from zhiyin.workspace import Workspace
 
 pytest.importorskip("openai")

@@ -1,8 +1,10 @@
-"""The lock, the impressions' queue, the token buckets, search and filters, each alone."""
+"""Writes made together, the impressions' queue, the token buckets, search and filters, each alone."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,48 +17,34 @@ from zhiyin.query import Condition, Query
 from zhiyin.retrieval.terms import words_of
 from zhiyin.serving.gate import Buckets
 from zhiyin.serving.impressions import Impressions
-from zhiyin.serving.locks import ReadWriteLock
 from zhiyin.serving.routes import condition_of
 from zhiyin.serving.search import Search, reasons
+from zhiyin.serving.together import Together
 
 
-def test_a_reader_never_sees_half_a_change() -> None:
-    lock, pair, torn = ReadWriteLock(), [0, 0], []
+def test_writes_that_wait_are_made_together_and_each_is_told_of_its_own() -> None:
+    made: list[list[list[int]]] = []
+    begun, go = threading.Event(), threading.Event()
 
-    def read() -> None:
-        for _ in range(2000):
-            with lock.read():
-                if pair[0] != pair[1]:
-                    torn.append(tuple(pair))
+    def make(writes: Sequence[Sequence[int]]) -> list[int | Exception]:
+        made.append([list(one) for one in writes])
+        begun.set()
+        go.wait(30)
+        return [ValueError("odd") if 7 in one else len(one) for one in writes]
 
-    def write() -> None:
-        for _ in range(500):
-            with lock.write():
-                pair[0] += 1
-                threading.Event().wait(0)
-                pair[1] += 1
-
-    threads = [threading.Thread(target=read) for _ in range(3)] + [threading.Thread(target=write) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    assert torn == []
-    assert pair == [1000, 1000]
-
-
-def test_readers_share_and_an_error_inside_frees_the_lock() -> None:
-    lock = ReadWriteLock()
-    with lock.read():
-        other = threading.Thread(target=lambda: lock.read().__enter__())
-        other.start()
-        other.join(5)
-        assert not other.is_alive()
-    again = ReadWriteLock()
-    with pytest.raises(KeyError), again.write():
-        raise KeyError
-    with again.read():
-        pass
+    together: Together[int] = Together(make)
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(together, [1])
+        begun.wait(30)
+        others = [pool.submit(together, [number, number]) for number in range(2, 8)]
+        while len(together._waiting) < 6:
+            threading.Event().wait(0.001)
+        go.set()
+        assert first.result(30) == 1
+        outcomes = [one.exception(30) or one.result() for one in others]
+    assert outcomes[:-1] == [2] * 5
+    assert isinstance(outcomes[-1], ValueError)
+    assert [len(one) for one in made] == [1, 6]
 
 
 def shown(user: str, number: int) -> Event:
@@ -114,9 +102,10 @@ def test_search_finds_words_in_both_scripts_and_forgets_old_ones() -> None:
     assert [items[int(at)].item_id for at in search.find("merlot", {}).items] == ["a"]
     assert [items[int(at)].item_id for at in search.find("葡萄酒", {}).items] == ["c"]
     assert len(search.find("nothing at all", {})) == 0
-    items.put(Item("a", "Sparkling Glera"))
-    search.put([0])
+    before, (items, changed) = search, items.taking([Item("a", "Sparkling Glera")])
+    search = search.taking(items, changed)
     assert len(search.find("merlot", {})) == 0
+    assert len(before.find("merlot", {})) == 1, "a search of an earlier catalogue stays what it was"
     assert [items[int(at)].item_id for at in search.find("GLERA riesling", {}).items] == ["a", "b"]
     assert words_of("Ünique 知音人") == ["ünique", "知音", "音人"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -87,14 +87,20 @@ class VectorCache:
         """The vectors known for an encoder, by content hash. A row of the wrong size, or not finite, is not known."""
         try:
             with closing(self._open()) as db:
-                rows = db.execute("SELECT hash, vector FROM vectors WHERE identity = ?", (encoder.identity,)).fetchall()
+                rows = list(self._rows(db, encoder.identity, list(dict.fromkeys(hashes))))
         except sqlite3.DatabaseError as error:
             self._set_aside(error)
             self._prepare()
             return {}
-        wanted = set(hashes)
-        found = {key: np.frombuffer(blob, np.float32) for key, blob in rows if key in wanted and len(blob) % 4 == 0}
+        found = {key: np.frombuffer(blob, np.float32) for key, blob in rows if len(blob) % 4 == 0}
         return {key: one for key, one in found.items() if len(one) == encoder.width and np.isfinite(one).all()}
+
+    def _rows(self, db: sqlite3.Connection, identity: str, hashes: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        for start in range(0, len(hashes), CHUNK):
+            some = hashes[start : start + CHUNK]
+            marks = ",".join("?" * len(some))
+            statement = f"SELECT hash, vector FROM vectors WHERE identity = ? AND hash IN ({marks})"
+            yield from db.execute(statement, (identity, *some))
 
     def write(self, encoder: Encoder, vectors: Mapping[str, Floats]) -> None:
         """Keep vectors by content hash."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -43,27 +44,35 @@ def live_profile(
     user's own edits come last: refusals are never interests, wishes always are. Events of items that are not in
     the catalogue are left out. half_life: in days.
     """
-    history = history_of(events, items, weights)
-    interests, dislikes = interests_of(history, items, half_life)
     stored = stored or StoredProfile(user_id)
     friends = users.positions(stored.friends)
+    profile = Profile(
+        user_id,
+        users.get(user_id),
+        history_of(events, items, weights),
+        stored.attributes,
+        np.sort(friends[friends >= 0]),
+        refusals=stored.refusals,
+        summary=stored.summary,
+        version=stored.version,
+    )
+    return with_topics(profile, stored, items, half_life)
+
+
+def with_topics(profile: Profile, stored: StoredProfile, items: Items, half_life: float = HALF_LIFE) -> Profile:
+    """A profile with its interests and dislikes read off a catalogue: all of it that changes when the catalogue does."""
+    history = profile.history
+    interests, dislikes = interests_of(history, items, half_life)
     wishes, refusals = dict.fromkeys(stored.wishes), frozenset(stored.refusals)
     asked = tuple(Interest(topic, 1.0, reason=ASKED) for topic in wishes if topic not in refusals)
     dislikes = (*dislikes, *_unknown((*first_dislikes(stored.attributes, items), *stored.dislikes), dislikes))
     inferred = (*interests, *_unknown((*first_interests(stored.attributes, items), *stored.interests), interests))
     known = frozenset(one.topic for one in (*inferred, *dislikes)) | refusals | frozenset(wishes) | _met(history, items)
     inferred = (*inferred, *_unknown(latent_interests(inferred, items, known), inferred))
-    return Profile(
-        user_id,
-        users.get(user_id),
-        history,
-        stored.attributes,
-        np.sort(friends[friends >= 0]),
-        asked + tuple(one for one in inferred if one.topic not in refusals and one.topic not in wishes),
-        tuple(one for one in dislikes if one.topic not in wishes),
-        stored.refusals,
-        stored.summary,
-        stored.version,
+    return replace(
+        profile,
+        interests=asked + tuple(one for one in inferred if one.topic not in refusals and one.topic not in wishes),
+        dislikes=tuple(one for one in dislikes if one.topic not in wishes),
     )
 
 

@@ -16,7 +16,8 @@ from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe
 from zhiyin.recommender import Shelf
 from zhiyin.replay.story import Story
-from zhiyin.serving.engine import Engine, open_engine
+from zhiyin.serving.engine import Engine
+from zhiyin.serving.opening import open_engine
 from zhiyin.serving.settings import Settings
 from zhiyin.stores.sql import SqlStore
 from zhiyin.workspace import Workspace
@@ -89,6 +90,7 @@ class World:
         self._begin(cut, progress)
         self.workspace.fit(recipe, progress)
         self.engine = open_engine(self.workspace, QUIET)
+        self.engine.settle()
 
     def _begin(self, cut: float, progress: Progress) -> None:
         progress("put what was known into a store")
@@ -115,6 +117,7 @@ class World:
         items = self._items.until(moment)
         if items:
             self.engine.put_items([self.story.item_of[item] for item in items])
+            self.engine.settle()
         for user in self._users.until(moment):
             profile = self._profiles[user]
             self.engine.put_user(user, profile.attributes, profile.friends)
@@ -127,6 +130,7 @@ class World:
     def refit(self, progress: Progress = silent) -> None:
         """Fit on everything known by now and serve that."""
         self.engine.promote(self.workspace.fit(self.recipe, progress))
+        self.engine.settle()
 
     def __enter__(self) -> World:
         return self

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import NEVER, Array, Floats
+from zhiyin.arrays import NEVER, Array, Floats, replaced
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow, known_events
-from zhiyin.retrieval.terms import Terms, asked_words, inverse_frequency, replaced, title_and_tags, words_of
+from zhiyin.retrieval.terms import Terms, asked_words, inverse_frequency, title_and_tags, words_of
 from zhiyin.stages import Scorer
 
 
@@ -64,8 +64,9 @@ class BM25(Scorer):
         need_fitted(self)
         rows, size = np.array(changed, np.int64), max(len(items), self.counts.shape[0])
         fresh = [items[position] for position in changed]
-        counts = self._vocabulary().count(item.content() for item in fresh)
-        profiles = self._vocabulary().count(title_and_tags(item) for item in fresh)
+        self._terms = self._vocabulary().copy()
+        counts = self._terms.count(item.content() for item in fresh)
+        profiles = self._terms.count(title_and_tags(item) for item in fresh)
         self.counts = replaced(self.counts, rows, counts, size)
         self.profiles = replaced(self.profiles, rows, profiles, size)
         self._settle()
@@ -73,8 +74,7 @@ class BM25(Scorer):
     def _settle(self) -> None:
         """After a change: one width for all, and the postings made anew when next needed."""
         width = len(self._vocabulary().positions)
-        self.counts.resize(self.counts.shape[0], width)
-        self.profiles.resize(self.profiles.shape[0], width)
+        self.counts, self.profiles = (_wide(one, width) for one in (self.counts, self.profiles))
         self.names = self._vocabulary().packed()
         self._postings = None
 
@@ -115,3 +115,7 @@ class BM25(Scorer):
         wanted = follow(self.profiles, items[-self.recent :], weights[-self.recent :])
         terms = np.flatnonzero(wanted)
         return terms, wanted[terms]
+
+
+def _wide(counts: sparse.csr_matrix, width: int) -> sparse.csr_matrix:
+    return sparse.csr_matrix((counts.data, counts.indices, counts.indptr), (counts.shape[0], width))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -63,7 +64,7 @@ class Bridge(Scorer):
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable."""
         need_fitted(self)
-        content = self._words()
+        content = copy.copy(self._words())
         content.extend(items, changed)
         self._keep(content)
         rows = np.asarray(changed, np.int64)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints
+from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints, replaced
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed, follow, known_events
-from zhiyin.retrieval.terms import Terms, phrases_of, replaced, title_and_tags
+from zhiyin.retrieval.terms import Terms, phrases_of, title_and_tags
 from zhiyin.stages import Scorer
 
 
@@ -47,7 +47,8 @@ class Content(Scorer):
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable."""
         need_fitted(self)
-        counts = self._vocabulary().count(title_and_tags(items[position]) for position in changed)
+        self._terms = self._vocabulary().copy()
+        counts = self._terms.count(title_and_tags(items[position]) for position in changed)
         size = max(len(items), self.counts.shape[0])
         self.counts = replaced(self.counts, np.array(changed, np.int64), counts, size)
         self._settle()

@@ -12,10 +12,9 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
-from zhiyin.ports import VectorIndex
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed
-from zhiyin.retrieval.likeness import event_weights, profile_vector, with_rows
+from zhiyin.retrieval.likeness import event_weights, profile_vector, renewed
 from zhiyin.stages import Answering, Scored
 from zhiyin.stores.faiss_index import ExactIndex, HnswIndex
 
@@ -47,7 +46,7 @@ class Dense:
     graph: dict[str, Array] = learned()
 
     def __post_init__(self) -> None:
-        self._index: VectorIndex | None = None
+        self._index: ExactIndex | HnswIndex | None = None
 
     def fit(self, dataset: Dataset) -> Dense:
         """See Retriever."""
@@ -72,12 +71,12 @@ class Dense:
         """See Extendable."""
         need_fitted(self)
         index = self._searched()
-        self.vectors = with_rows(self.vectors, self._vectors_of(items), list(changed))
-        index.upsert(np.array(changed, np.int32), self.vectors[list(changed)])
-        if isinstance(index, HnswIndex):
-            self.graph = index.state()
+        self.vectors = renewed(self.vectors, self._vectors_of(items), changed)
+        self._index = index.moved(self.vectors, np.asarray(changed, np.int32))
+        if isinstance(self._index, HnswIndex):
+            self.graph = self._index.state()
 
-    def _searched(self) -> VectorIndex:
+    def _searched(self) -> ExactIndex | HnswIndex:
         """The index, built or read on first use after a load."""
         if self._index is None:
             if self.graph:

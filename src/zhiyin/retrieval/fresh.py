@@ -12,7 +12,7 @@ from zhiyin.data.moments import DAY, settled
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.retrieval.likeness import profile_vector, with_rows
+from zhiyin.retrieval.likeness import profile_vector, renewed
 from zhiyin.stages import Scorer
 
 
@@ -70,7 +70,7 @@ class Fresh(Scorer):
         if self.space in self.vectors:
             live = items.vectors.get(self.space)
             if live is not None:
-                self.vectors = {self.space: with_rows(self.vectors[self.space], live, list(changed))}
+                self.vectors = {self.space: renewed(self.vectors[self.space], live, changed)}
 
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer. Newer by a grain is better; the likeness decides within a grain."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import NEVER, Array, Bools, Floats, Ints, unit_rows
+from zhiyin.arrays import NEVER, Array, Bools, Floats, Ints, grown, unit_rows, with_rows
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import require
 from zhiyin.item import Items
@@ -167,17 +167,13 @@ class Graph(Scorer):
         if vectors is None or not len(positions) or not len(warm):
             return
         near = nearest_rows(unit_rows(vectors[positions]), unit_rows(vectors[warm]), self.neighbours)
-        self.items[positions] = near @ self.items[warm]
-        self.givers[positions] = near @ self.givers[warm]
+        self.items = with_rows(self.items, positions, near @ self.items[warm])
+        self.givers = with_rows(self.givers, positions, near @ self.givers[warm])
 
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable. Items people met keep what was learned of them."""
         need_fitted(self)
-        grown = len(items) - len(self.items)
-        if grown > 0:
-            nothing = np.zeros((grown, self.factors), np.float32)
-            self.items, self.givers = np.vstack([self.items, nothing]), np.vstack([self.givers, nothing])
-            self.met = np.append(self.met, np.zeros(grown, np.bool_))
+        self.items, self.givers, self.met = (grown(one, len(items)) for one in (self.items, self.givers, self.met))
         new = np.array([one for one in changed if not self.met[one]], np.int64)
         self._place(items, new)
 

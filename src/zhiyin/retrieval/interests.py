@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints
+from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints, replaced
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow
 from zhiyin.retrieval.recency import HALF_LIVES, faded_likes, gained, hidden, newest_tenth
-from zhiyin.retrieval.terms import replaced
 from zhiyin.stages import Scorer
 from zhiyin.understanding.topics import faded
 
@@ -91,7 +90,7 @@ class Interests(Scorer):
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable."""
         need_fitted(self)
-        known = self._known()
+        known = self._positions = self._known().copy()
         lists = [[known.setdefault(topic, len(known)) for topic in dict.fromkeys(items[at].tags())] for at in changed]
         indptr = np.cumsum([0, *map(len, lists)])
         flat = np.array([one for them in lists for one in them], np.int64)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from zhiyin.arrays import Floats
+from zhiyin.arrays import Floats, grown, unit_rows, with_rows
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed
 
@@ -33,12 +35,7 @@ def profile_vector(query: Query, vectors: Floats, decay: float, dislike: float) 
     return np.asarray(total / length if length > 1e-9 else np.zeros_like(total), np.float32)
 
 
-def with_rows(vectors: Floats, live: Floats, changed: list[int]) -> Floats:
+def renewed(vectors: Floats, live: Floats, changed: Sequence[int]) -> Floats:
     """The kept vectors with the changed rows taken from the live catalogue, longer when items were added."""
-    grown = vectors
-    if len(live) > len(vectors):
-        grown = np.zeros((len(live), live.shape[1]), np.float32)
-        grown[: len(vectors)] = vectors
-    lengths = np.linalg.norm(live[changed], axis=1, keepdims=True)
-    grown[changed] = live[changed] / np.maximum(lengths, 1e-12)
-    return grown
+    rows = np.asarray(changed, np.int64)
+    return np.asarray(with_rows(grown(vectors, len(live)), rows, unit_rows(live[rows])), np.float32)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Floats, Ints, Longs
+from zhiyin.arrays import NEVER, Array, Floats, Ints, Longs, grown, with_rows
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError, TooLarge, require
 from zhiyin.item import Items
@@ -246,11 +246,9 @@ class NextItem(Scorer):
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable. A new item's vector is its text's; one that was met keeps its own beside its new text's."""
         need_fitted(self)
-        more = len(items) - len(self.vectors)
-        if more > 0:
-            self.vectors = np.vstack([self.vectors, np.zeros((more, self.width), np.float32)])
-            if self.weights:
-                self.weights["items"] = np.vstack([self.weights["items"], np.zeros((more, self.width), np.float32)])
+        self.vectors = grown(self.vectors, len(items))
+        if self.weights:
+            self.weights = {**self.weights, "items": grown(self.weights["items"], len(items))}
         live = items.vectors.get(self.space)
         if live is None or not self.axes or not self.weights:
             return
@@ -259,9 +257,7 @@ class NextItem(Scorer):
         if self.bound:
             lengths = np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
             own = np.where(texts.any(1, keepdims=True), own * np.minimum(self.bound / lengths, 1), own)
-        vectors = self.vectors.copy()  # requests in flight read whole tables
-        vectors[rows] = own + texts @ self.weights["turn"].T
-        self.vectors = vectors
+        self.vectors = with_rows(self.vectors, rows, own + texts @ self.weights["turn"].T)
 
     # -- requests ------------------------------------------------------------------------------------------------------
 

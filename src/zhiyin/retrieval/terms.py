@@ -70,6 +70,12 @@ class Terms:
         shape = (len(indptr) - 1, len(self.positions))
         return sparse.csr_matrix((np.array(data, np.float32), indices, indptr), shape, dtype=np.float32)
 
+    def copy(self) -> Terms:
+        """A vocabulary of its own with the same terms."""
+        made = Terms(self.split)
+        made.positions = self.positions.copy()
+        return made
+
     def known(self, terms: Iterable[str]) -> Counter[int]:
         """How often each known term occurs, by its position."""
         return Counter(at for term in terms if (at := self.positions.get(term, -1)) >= 0)
@@ -82,19 +88,6 @@ class Terms:
     def unpacked(cls, split: Callable[[str], Sequence[str]], packed: Array) -> Terms:
         """The vocabulary from its bytes."""
         return cls(split, packed.tobytes().decode().split("\n") if len(packed) else ())
-
-
-def replaced(counts: sparse.csr_matrix, rows: Array, new: sparse.csr_matrix, size: int) -> sparse.csr_matrix:
-    """Counts with some rows given anew, and as many rows as `size` says. rows: positions; new: their counts."""
-    width = new.shape[1]
-    old = sparse.csr_matrix((counts.data, counts.indices, counts.indptr), (counts.shape[0], width))
-    taken = np.arange(size)
-    taken[counts.shape[0] :] = -1
-    taken[rows] = counts.shape[0] + np.arange(len(rows))
-    # Positions beyond the end that were not given are rows of nothing.
-    nothing = sparse.csr_matrix((1, width), dtype=np.float32)
-    stacked = sparse.vstack([old, new, nothing], format="csr")
-    return sparse.csr_matrix(stacked[np.where(taken < 0, stacked.shape[0] - 1, taken)])
 
 
 def inverse_frequency(counts: sparse.csr_matrix) -> Doubles:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import Array, Floats, Ints, Longs, unit_rows
+from zhiyin.arrays import Array, Floats, Ints, Longs, grown, unit_rows, with_rows
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, require
@@ -17,7 +17,6 @@ from zhiyin.learning.loop import LoopSettings, Progress, load_weights, train, we
 from zhiyin.learning.sequences import Sequences
 from zhiyin.learning.towers_forward import attention, item_vectors, user_vector
 from zhiyin.part import learned, need_fitted, part, setting
-from zhiyin.ports import VectorIndex
 from zhiyin.query import Query
 from zhiyin.retrieval.content_axes import centred, content_axes
 from zhiyin.retrieval.hashed_terms import hashed_attributes, hashed_items, rarity_of, weighted
@@ -85,7 +84,7 @@ class TwoTower:
     course: dict[str, Any] = learned()
 
     def __post_init__(self) -> None:
-        self._index: VectorIndex | None = None
+        self._index: ExactIndex | HnswIndex | None = None
         self._start: Floats = np.empty((0, 0), np.float32)
 
     # -- learning ------------------------------------------------------------------------------------------------------
@@ -217,17 +216,15 @@ class TwoTower:
         need_fitted(self)
         rows = np.asarray(changed, np.int64)
         index = self._searched()
-        more = np.zeros((max(len(items) - len(self.vectors), 0), self.width), np.float32)
-        vectors, texts = np.vstack([self.vectors, more]), np.vstack([self.texts, more])  # requests read whole tables
-        vectors[rows], texts[rows] = self._towered(items, rows), self._texts_of(items, rows)
-        self.vectors, self.texts = vectors, texts
-        index.upsert(rows.astype(np.int32), vectors[rows])
-        if isinstance(index, HnswIndex):
-            self.graph = index.state()
+        self.vectors = with_rows(grown(self.vectors, len(items)), rows, self._towered(items, rows))
+        self.texts = with_rows(grown(self.texts, len(items)), rows, self._texts_of(items, rows))
+        self._index = index.moved(self.vectors, rows.astype(np.int32))
+        if isinstance(self._index, HnswIndex):
+            self.graph = self._index.state()
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
-    def _searched(self) -> VectorIndex:
+    def _searched(self) -> ExactIndex | HnswIndex:
         if self._index is None:
             if self.graph:
                 self._index = HnswIndex.read(self.graph, self.vectors)

@@ -56,6 +56,7 @@ def create_app(engine: Engine) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine.start()
         yield
         engine.close()
 
@@ -95,8 +96,7 @@ def _operations(app: FastAPI, engine: Engine) -> APIRouter:
         """The store and the version that serves both answer."""
         try:
             engine.store.meta.get("schema")
-            with engine.live.lock.read():
-                engine.live.recommender.recommend(Ask(n=1, now=engine.clock()))
+            engine.live.recommender.recommend(Ask(n=1, now=engine.clock()))
         except Exception:
             LOG.exception("not ready")
             raise Refused(503, "not_ready", "the store or the model does not answer") from None

@@ -6,13 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
-from zhiyin.errors import SavedVersionError
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -30,11 +30,9 @@ from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.live import Live, try_out
 from zhiyin.serving.search import reasons
 from zhiyin.serving.settings import Settings
+from zhiyin.serving.together import Together
 from zhiyin.trace import Trace
 from zhiyin.understanding.extract import about
-
-if TYPE_CHECKING:
-    from zhiyin.workspace import Workspace
 
 LOG = logging.getLogger("zhiyin.serving")
 
@@ -56,7 +54,10 @@ class Versions(Protocol):
 
 
 class Engine:
-    """Serves one version at a time over one store. clock: seconds since 1970. versions: None serves only this one."""
+    """Serves one version at a time over one store.
+
+    versions: None serves only this one. clock: seconds since 1970. vectors: the file of vectors by content, if any.
+    """
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class Engine:
         versions: Versions | None = None,
         settings: Settings | None = None,
         clock: Callable[[], float] = time.time,
+        vectors: Path | None = None,
     ) -> None:
         self.store = store
         self.settings = settings or Settings()
@@ -78,16 +80,29 @@ class Engine:
         self.on_forget: list[Callable[[str], object]] = []
         self.on_record: list[Callable[[set[str]], None]] = []
         self._writer = Lock()
+        self._items = Together(self._put_all)
+        self._vectors = vectors
         self._served_before: list[str] = []
+        self._started = False
         self.live = self._opened(recipe, version)
-        self.live.catch_up(store.catalog.all())
+        self.live.put(store.catalog.all())
 
     def _opened(self, recipe: Recipe, version: str) -> Live:
         weights = weights_for(self.store, EventWeights.from_table(recipe.events))
-        return Live(version, recipe.recommender, weights)
+        return Live(version, recipe.recommender, weights, self._vectors)
+
+    def start(self) -> None:
+        """Begin what a server does beside the answers: give new items their vectors."""
+        self._started = True
+        self.live.encoding.start()
+
+    def settle(self) -> None:
+        """Wait until every item has its vectors: for commands, whose answers should not depend on when they are asked."""
+        self.live.encoding.settle()
 
     def close(self) -> None:
         """Write what waits. The store stays open: it is the owner's."""
+        self.live.close()
         self.impressions.close()
 
     # -- answering ---------------------------------------------------------------------------------------------------
@@ -116,27 +131,29 @@ class Engine:
         history: of a guest, used and not stored. seed: for every draw of chance; without one each request has its own.
         """
         live, request_id, now = self.live, uuid4().hex, self.clock()
-        with live.lock.read():
-            items = live.recommender.items
-            profile = live.profiles.get(user_id, self.store) if user_id else Profile()
-            if history:
-                given = history_of(history, items, live.weights)
-                profile = profile if len(profile.history) else profile.with_history(given)
-            if refusals:
-                profile = replace(profile, refusals=(*profile.refusals, *refusals))
-            chosen = positions(items, seeds)
-            if shelf == "related" and not len(chosen):
-                chosen = profile.history.newest_first[:1]
-            query = Query(
-                profile=profile, n=n, now=now, shelf=shelf, text=text,
-                text_vectors=live.search.vectors(told) if (told := text or (about(profile) if shelf == FOR_YOU and not len(chosen) else "")) else {},
-                seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
-                exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
-                language=language, seed=seed_of(request_id) if seed is None else seed, request_id=request_id,
-            )  # fmt: skip
-            with live.turn():
-                answer = live.recommender.recommend_batch([query], explain=explain)[0]
-                result = answer_json(answer, items, live.version, trace)
+        snapshot = live.snapshot
+        items = snapshot.items
+        profile = live.profiles.get(user_id, self.store, snapshot) if user_id else Profile()
+        if history:
+            given = history_of(history, items, snapshot.weights)
+            profile = profile if len(profile.history) else profile.with_history(given)
+        if refusals:
+            profile = replace(profile, refusals=(*profile.refusals, *refusals))
+        chosen = positions(items, seeds)
+        if shelf == "related" and not len(chosen):
+            chosen = profile.history.newest_first[:1]
+        told = text or (about(profile) if shelf == FOR_YOU and not len(chosen) else "")
+        query = Query(
+            profile=profile, n=n, now=now, shelf=shelf, text=text,
+            text_vectors=snapshot.search.vectors(told) if told else {},
+            seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
+            exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
+            language=language, seed=seed_of(request_id) if seed is None else seed, request_id=request_id,
+        )  # fmt: skip
+        started = time.perf_counter()
+        answer = snapshot.recommender.recommend_batch([query], explain=explain)[0]
+        live.answered(query, time.perf_counter() - started)
+        result = answer_json(answer, items, snapshot.version, trace)
         self.observe(answer.trace)
         if user_id and self.settings.impressions:
             self.impressions.add(impressions_of(result, user_id, now, shelf))
@@ -152,19 +169,19 @@ class Engine:
         self, text: str, n: int = 10, conditions: Sequence[Condition] = (), language: str = "en"
     ) -> dict[str, Any]:
         """Items that match a text in words or meaning, in the order of the version's cross-encoder where it has one."""
-        live, vectors = self.live, self.live.search.vectors(text)
+        live = self.live
+        vectors = live.search.vectors(text)
         query = Query(
             n=n, now=self.clock(), text=text, conditions=tuple(conditions), request_id=uuid4().hex, language=language
         )
-        with live.lock.read():
-            items = live.recommender.items
-            found = live.search.find(text, vectors) if len(items) else Candidates.none()
-            read = live.search.reading(found.take(Allowed(seen="show").select(query, found, items, n).kept))
-        found = read(text)
-        with live.lock.read():  # an item may have been hidden meanwhile
-            kept = found.take(Allowed(seen="show").select(query, found, items, n).kept[:n])
-            told = replace(kept, reasons=reasons(query, kept, items))
-            return answer_json(Answer(query, told), items, live.version, False)
+        snapshot = live.snapshot
+        found = snapshot.search.find(text, vectors) if len(snapshot.items) else Candidates.none()
+        allowed = Allowed(seen="show").select(query, found, snapshot.items, n).kept
+        found = snapshot.search.reading(found.take(allowed))(text)
+        items = live.snapshot.items  # one may have been hidden while the cross-encoder read
+        kept = found.take(Allowed(seen="show").select(query, found, items, n).kept[:n])
+        told = replace(kept, reasons=reasons(query, kept, items))
+        return answer_json(Answer(query, told), items, snapshot.version, False)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -194,11 +211,22 @@ class Engine:
         return items[at]
 
     def put_items(self, items: Sequence[Item]) -> int:
-        """Add or replace items; the next request can recommend them. Returns how many were new or different."""
-        with self._writer:
-            changed = self.store.catalog.put(items)
-            self.live.put(list({item.item_id: item for item in items}.values()))
-        return changed
+        """Add or replace items; the next request can recommend them, and by meaning as soon as they are encoded.
+
+        Returns how many were new or different.
+        """
+        return self._items(items)
+
+    def _put_all(self, writes: Sequence[Sequence[Item]]) -> list[int | Exception]:
+        outcomes: list[int | Exception] = []
+        for items in writes:
+            try:
+                outcomes.append(self.store.catalog.put(items))
+            except Exception as error:  # each of those who wait is told of their own write alone
+                outcomes.append(error)
+        stored = (items for items, one in zip(writes, outcomes, strict=True) if not isinstance(one, Exception))
+        self.live.put([item for items in stored for item in items])
+        return outcomes
 
     def delete_item(self, item_id: str) -> None:
         """Erase an item's content and never show it again. Its id is kept, so that its events stay events of something."""
@@ -207,18 +235,15 @@ class Engine:
 
     def facets(self, most: int = 30) -> list[dict[str, Any]]:
         """The attributes one can filter by: their commonest values, or the range of a number."""
-        live = self.live
-        with live.lock.read():
-            return facets([item for item in live.recommender.items.rows if not item.hidden], most)
+        return facets([item for item in self.live.snapshot.items.rows if not item.hidden], most)
 
     # -- users -------------------------------------------------------------------------------------------------------
 
     def profile(self, user_id: str) -> dict[str, Any]:
         """What is known of a user and why. Of a stranger: nothing yet."""
-        live = self.live
-        stored = self.store.profiles.get(user_id)
-        with live.lock.read():
-            return people.profile_json(live.profiles.get(user_id, self.store), stored, live.recommender.items)
+        live, stored = self.live, self.store.profiles.get(user_id)
+        snapshot = live.snapshot
+        return people.profile_json(live.profiles.get(user_id, self.store, snapshot), stored, snapshot.items)
 
     def edit_profile(self, user_id: str, edit: dict[str, Any]) -> dict[str, Any]:
         """A user's own edits, which win over what is inferred from the next answer on."""
@@ -263,8 +288,7 @@ class Engine:
             live = self.live
             gone = people.forget(user_id, self.store, live.profiles.drop)
             self.people.changed({user_id})
-            with live.lock.write():
-                live.disown(user_id)
+            live.disown(user_id)
             live.profiles.drop(user_id)
             for forget in self.on_forget:
                 forget(user_id)
@@ -294,16 +318,20 @@ class Engine:
         if self.versions is None or version not in self.versions.versions():
             raise Refused(404, "unknown_version", f"no version '{version}'")
         recipe = self.versions.load(version)
-        with self._writer:
+        with self._writer, self._items.turn:
             live = self._opened(recipe, version)
-            live.catch_up(self.store.catalog.all())
+            live.put(self.store.catalog.all())
             try:
-                try_out(recipe.recommender, self.clock())
+                try_out(live.recommender, self.clock())
             except Exception as error:  # whatever a library raises inside: the good version serves on
+                live.close()
                 raise Refused(409, "unusable_version", f"version '{version}' cannot answer: {error}") from error
             self.versions.promote(version)
             self._served_before.append(self.live.version)
-            self.live = live
+            before, self.live = self.live, live
+        before.close()
+        if self._started:
+            live.encoding.start()
         LOG.info("version %s serves", version)
         return {"current": version}
 
@@ -317,28 +345,3 @@ class Engine:
         if not before:
             raise Refused(409, "nothing_earlier", f"there is no version before '{version}'")
         return self.promote(before[-1])
-
-
-def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engine:
-    """An engine on a workspace's current version, or where that cannot serve on the newest one before it that can, or
-    failing those on the newest after it.
-
-    Raises SavedVersionError when nothing is fitted yet, or no version can serve.
-    """
-    current, refused = workspace.current(), []
-    newest = list(reversed(workspace.versions()))
-    at = newest.index(current)
-    for version in [*newest[at:], *newest[:at]]:
-        try:
-            recipe = workspace.load(version)
-            try_out(recipe.recommender, workspace.clock())
-        except Exception as error:  # whatever a library raises inside: an earlier version may still be good
-            LOG.error("version %s cannot serve: %s", version, error)
-            refused.append(f"version {version}: {error}")
-            continue
-        if refused:
-            LOG.warning("version %s serves instead; `zhiyin fit` makes a new one", version)
-        return Engine(
-            recipe, workspace.store, version=version, versions=workspace, settings=settings, clock=workspace.clock
-        )
-    raise SavedVersionError("no version can serve: " + "; ".join(refused))

@@ -50,6 +50,7 @@ class Measurements:
             "zhiyin_events_total", "Events by what became of them.", ("outcome",), registry=self.registry
         )
         self._gauge("zhiyin_items", "Items in the catalogue.", lambda: len(engine.live.recommender.items))
+        self._gauge("zhiyin_items_without_vectors", "Items still to be encoded.", lambda: engine.live.encoding.waiting)
         self._gauge("zhiyin_impressions_written", "Impressions on disk.", lambda: engine.impressions.written)
         self._gauge("zhiyin_impressions_dropped", "Impressions lost.", lambda: engine.impressions.dropped)
         self._gauge("zhiyin_profile_hits", "Profiles found in memory.", lambda: engine.live.profiles.hits)

@@ -76,12 +76,11 @@ def refreshed(engine: Engine, model: LanguageModel, user_id: str, language: str 
     """
     stored = engine.store.profiles.get(user_id)
     live = engine.live
-    with live.lock.read():
-        items = live.recommender.items
-        profile = live.profiles.get(user_id, engine.store)
-        earlier = interests_of(profile.history.before(stored.updated), items)[0] if stored else ()
-        if not always and not due(profile, earlier, stored):
-            return False
+    snapshot = live.snapshot
+    items, profile = snapshot.items, live.profiles.get(user_id, engine.store, snapshot)
+    earlier = interests_of(profile.history.before(stored.updated), items)[0] if stored else ()
+    if not always and not due(profile, earlier, stored):
+        return False
     made = portrayed(model, profile, stored or StoredProfile(user_id), items, engine.clock(), language)
     with engine._writer:  # as every change of a profile; it must still be the one that was written about
         now = engine.store.profiles.get(user_id)

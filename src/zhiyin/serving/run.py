@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zhiyin.errors import SettingError
 from zhiyin.serving.alone import alone_on
-from zhiyin.serving.engine import open_engine
+from zhiyin.serving.opening import open_engine
 from zhiyin.serving.settings import Settings
 
 if TYPE_CHECKING:

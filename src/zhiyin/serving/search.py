@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import replace
 from threading import Lock
 
@@ -27,29 +28,31 @@ WORDS, MEANING, TOPICS = 0.4, 0.6, 2.0
 
 
 class Search:
-    """The words and the vectors of one live catalogue. Read and changed under the owner's lock."""
+    """The words and the vectors of one catalogue; `taking` makes that of the next."""
 
     def __init__(self, items: Items, encoders: dict[str, Encoder], judge: CrossEncoder | None = None) -> None:
         self.items = items
         self.encoders = encoders
         self.judge = judge
-        self._words = BM25().read(items)
-        self._changed: set[int] = set()
+        self._words: tuple[BM25, frozenset[int]] = (BM25().read(items), frozenset())
+        """The index of words, and the positions it has still to read."""
         self._vectors: OrderedDict[tuple[str, str], Floats] = OrderedDict()
         self._lock = Lock()
 
-    def put(self, changed: Iterable[int]) -> None:
-        """Items that are new or different; their words are read when somebody searches next."""
-        with self._lock:
-            self._changed.update(changed)
+    def taking(self, items: Items, changed: Iterable[int]) -> Search:
+        """The search of a catalogue that moved; the words of what changed are read when somebody searches next."""
+        made, (words, waiting) = copy(self), self._words
+        made.items, made._words = items, (words, waiting.union(changed))
+        return made
 
     def by_words(self, text: str) -> Floats:
         """What the words of a text alone say of every item, NEVER for one that has none of them. [items]"""
-        with self._lock:  # searches share the owner's lock, so one of them takes in the changes
-            if self._changed:
-                self._words.extend(self.items, sorted(self._changed))
-                self._changed = set()
-        found: Floats = self._words.scores([Query(text=text)])[0]
+        words, waiting = self._words
+        if waiting:  # two searches at once may both read them, and read the same
+            words = copy(words)
+            words.extend(self.items, sorted(waiting))
+            self._words = (words, frozenset())
+        found: Floats = words.scores([Query(text=text)])[0]
         return found
 
     def vectors(self, text: str) -> dict[str, Floats]:
@@ -86,7 +89,7 @@ class Search:
     def reading(self, found: Candidates) -> Callable[[str], Candidates]:
         """What asks the cross-encoder, where there is one, for another order of what was found.
 
-        It takes its time, so call it when the owner's lock is given back; the items' texts are read off now.
+        It takes its time; the items' texts are read off now.
         """
         judge = self.judge
         if judge is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import numpy as np
 
-from zhiyin.arrays import Array, Bools, Floats, Ints, top_n
+from zhiyin.arrays import Array, Bools, Floats, Ints, grown, top_n, with_rows
 from zhiyin.errors import SavedVersionError, require
 
 REBUILD_SHARE = 0.1
@@ -25,25 +26,27 @@ class ExactIndex:
 
     def build(self, vectors: Floats) -> None:
         """See VectorIndex. vectors: [items, width]"""
-        self.vectors = np.array(vectors, np.float32)
+        self.vectors = np.asarray(vectors, np.float32)
         self.present = np.asarray(self.vectors.any(1), np.bool_)
+
+    def moved(self, vectors: Floats, positions: Ints) -> Self:
+        """An index of its own over a table in which only these rows differ; this one stays as it is. vectors: all rows."""
+        index = copy.copy(self)
+        index.vectors = vectors
+        index.present = with_rows(grown(self.present, len(vectors)), positions, vectors[positions].any(1))
+        return index
 
     def upsert(self, positions: Ints, vectors: Floats) -> None:
         """See VectorIndex. Positions past the end make room."""
         if not len(positions):
             return
-        longer = int(np.max(positions)) + 1 - len(self.vectors)
-        if longer > 0:
-            width = np.asarray(vectors).shape[1]
-            base = self.vectors if self.vectors.size else np.empty((len(self.vectors), width), np.float32)
-            self.vectors = np.vstack([base, np.zeros((longer, width), np.float32)])
-            self.present = np.append(self.present, np.zeros(longer, np.bool_))
-        self.vectors[positions] = vectors
-        self.present[positions] = np.asarray(vectors).any(1)
+        width = np.asarray(vectors).shape[1]
+        base = self.vectors if self.vectors.size else np.empty((len(self.vectors), width), np.float32)
+        self.__dict__.update(self.moved(with_rows(base, positions, vectors), positions).__dict__)
 
     def delete(self, positions: Ints) -> None:
         """See VectorIndex."""
-        self.present[positions] = False
+        self.present = with_rows(self.present, positions, False)
 
     def search(self, queries: Floats, k: int, allowed: Bools | None = None) -> tuple[Ints, Floats]:
         """See VectorIndex."""
@@ -69,10 +72,11 @@ class FlatIndex(ExactIndex):
         super().build(vectors)
         self._index = None
 
-    def upsert(self, positions: Ints, vectors: Floats) -> None:
-        """See VectorIndex."""
-        super().upsert(positions, vectors)
-        self._index = None
+    def moved(self, vectors: Floats, positions: Ints) -> Self:
+        """See ExactIndex."""
+        index = super().moved(vectors, positions)
+        index._index = None
+        return index
 
     def search(self, queries: Floats, k: int, allowed: Bools | None = None) -> tuple[Ints, Floats]:
         """See VectorIndex."""
@@ -121,18 +125,23 @@ class HnswIndex:
 
     def upsert(self, positions: Ints, vectors: Floats) -> None:
         """See VectorIndex."""
-        if not len(positions):
-            return
-        self._live.upsert(positions, vectors)
-        self._in_graph = np.append(self._in_graph, np.zeros(len(self._live.present) - len(self._in_graph), np.bool_))
-        self._in_graph[positions] = False
-        if self._outside() > max(1000, REBUILD_SHARE * len(self._nodes)):
-            self._connect()
+        if len(positions):
+            table = with_rows(self._live.vectors, positions, vectors)
+            self.__dict__.update(self.moved(table, positions).__dict__)
+
+    def moved(self, vectors: Floats, positions: Ints) -> Self:
+        """See ExactIndex. The graph is shared until it is built again."""
+        index = copy.copy(self)
+        index._live = self._live.moved(vectors, positions)
+        index._in_graph = with_rows(grown(self._in_graph, len(vectors)), positions, False)
+        if index._outside() > max(1000, REBUILD_SHARE * len(index._nodes)):
+            index._connect()
+        return index
 
     def delete(self, positions: Ints) -> None:
         """See VectorIndex."""
         self._live.delete(positions)
-        self._in_graph[positions] = False
+        self._in_graph = with_rows(self._in_graph, positions, False)
 
     def _outside(self) -> int:
         return int((self._live.present & ~self._in_graph).sum())

@@ -9,6 +9,7 @@ Each check raises AssertionError, naming the law that broke. Parts are given wit
 the checks fit copies and leave the part itself alone.
 """
 
+from zhiyin.testing.growing import check_extending
 from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dataset
 from zhiyin.testing.retrievers import check_retriever
 from zhiyin.testing.saving import check_saving, check_toml
@@ -17,6 +18,7 @@ from zhiyin.testing.stages import check_encoder, check_explainer, check_ranker, 
 __all__ = [
     "check_encoder",
     "check_explainer",
+    "check_extending",
     "check_ranker",
     "check_reranker",
     "check_retriever",

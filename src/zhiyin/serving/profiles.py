@@ -1,0 +1,106 @@
+"""Profiles: live profiles by user, read from the store when first asked for and after every change of theirs."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from zhiyin.ingest.profiles import live_profile, with_topics
+from zhiyin.ports import Store, StoredProfile
+from zhiyin.profile import Profile
+
+if TYPE_CHECKING:
+    from zhiyin.serving.snapshot import Snapshot
+
+EVENTS = 2_000
+"""Events of a user that a live profile is made of, the newest."""
+
+USERS = 20_000
+"""Profiles kept, those asked for last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A profile as of one snapshot. missing: whether the user did something with items that were not in the catalogue."""
+
+    profile: Profile
+    stored: StoredProfile | None
+    number: int
+    size: int
+    missing: bool
+
+    def holds(self, snapshot: Snapshot) -> bool:
+        """Whether the history it was made of is still all of it."""
+        return not self.missing or self.size == len(snapshot.items)
+
+
+class Profiles:
+    """Profiles of one version. What a history says of topics is read anew, without the store, when the catalogue moved."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._turns: dict[str, int] = {}
+        self._turn = 0
+        self._lock = Lock()
+        self.hits = self.misses = 0
+
+    def get(self, user_id: str, store: Store, snapshot: Snapshot) -> Profile:
+        """A user's profile as of a snapshot. A user nothing is kept of is a stranger to the model too."""
+        with self._lock:
+            found = self._kept.get(user_id)
+            known = found is not None and found.holds(snapshot)
+            self.hits, self.misses = self.hits + known, self.misses + (not known)
+            turn = (self._turn, self._turns.get(user_id, 0))
+            if known:
+                self._kept.move_to_end(user_id)
+        if found is not None and found.number == snapshot.number:
+            return found.profile
+        made = _renewed(found, snapshot) if found is not None and known else _read(user_id, store, snapshot)
+        with self._lock:
+            # Kept only when nothing changed while the log was read: a stale profile must never be kept.
+            if turn == (self._turn, self._turns.get(user_id, 0)):
+                self._kept[user_id] = made
+                while len(self._kept) > USERS:
+                    self._kept.popitem(last=False)
+        return made.profile
+
+    def holds(self, user_id: str) -> bool:
+        """Whether a user's profile is in memory."""
+        return user_id in self._kept
+
+    def drop(self, user_id: str) -> None:
+        """Read a user again at the next request."""
+        with self._lock:
+            self._turns[user_id] = self._turns.get(user_id, 0) + 1
+            self._kept.pop(user_id, None)
+            if len(self._turns) > 2 * USERS:  # bounded: everybody starts over
+                self._turns.clear()
+                self._turn += 1
+
+    def clear(self) -> None:
+        """Read everybody again."""
+        with self._lock:
+            self._turn += 1
+            self._turns.clear()
+            self._kept.clear()
+
+
+def _read(user_id: str, store: Store, snapshot: Snapshot) -> Kept:
+    events, stored = store.log.of_user(user_id, EVENTS), store.profiles.get(user_id)
+    items = snapshot.items
+    missing = any(event.item_id and event.item_id not in items.vocabulary for event in events)
+    if not events and stored is None:
+        profile = Profile(user_id)
+    else:
+        profile = live_profile(user_id, events, stored, items, snapshot.recommender.users, snapshot.weights)
+    return Kept(profile, stored, snapshot.number, len(items), missing)
+
+
+def _renewed(kept: Kept, snapshot: Snapshot) -> Kept:
+    """The same events and edits against a catalogue that moved: positions stay, topics are read anew."""
+    profile = kept.profile
+    if len(profile.history) or kept.stored is not None:
+        profile = with_topics(profile, kept.stored or StoredProfile(profile.user_id), snapshot.items)
+    return Kept(profile, kept.stored, snapshot.number, len(snapshot.items), kept.missing)
