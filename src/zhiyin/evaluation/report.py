@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,14 +107,16 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def write_report(report: Report, json_path: Path | None = None, html_path: Path | None = None) -> None:
-    """Write a report as JSON, as a page, or both."""
+def write_report(
+    report: Report, json_path: Path | None = None, html_path: Path | None = None, more: Sequence[str] = ()
+) -> None:
+    """Write a report as JSON, as a page, or both. more: HTML for the end of the page."""
     if json_path is not None:
         json_path.write_text(json.dumps(report.document(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     if html_path is not None:
         from zhiyin.evaluation.report_html import page
 
-        html_path.write_text(page(report))
+        html_path.write_text(page(report, more))
 
 
 def read_report(path: Path) -> Report:

@@ -25,8 +25,8 @@ td{white-space:nowrap}tr.whole{font-weight:600}small{color:#777;font-weight:400}
 """
 
 
-def page(report: Report) -> str:
-    """The page of a report. Everything that came from data is escaped."""
+def page(report: Report, more: Sequence[str] = ()) -> str:
+    """The page of a report. Everything that came from data is escaped. more: HTML for its end."""
     title = f"{report.recipe} on {report.data}"
     tried = [f"<h2>Settings tried on validation</h2>{trials(report)}"] if report.trials else []
     recipe = [f"<h2>Recipe as measured</h2><pre>{escape(report.recipe_text)}</pre>"] if report.recipe_text else []
@@ -45,6 +45,7 @@ def page(report: Report) -> str:
         + "".join(f"<li>{escape(note)}</li>" for note in (*report.notes, *of_newcomers(report)))
         + "</ul>",
         *recipe,
+        *more,
     ]
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
     return (

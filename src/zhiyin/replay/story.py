@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
@@ -91,6 +91,12 @@ class Story:
                 f"{self.name} go from {day(first)} to {day(last)}; take a moment between them, or a share like {SHARE}"
             )
         return moment
+
+    def ending(self, start: float, count: int) -> Story:
+        """The story up to so many events from a moment on. When things come stays as it is."""
+        ended = replace(self, events=self.events.head(int(np.searchsorted(self.times, start)) + count))
+        ended.__dict__.update(appears=self.appears, joins=self.joins, item_of=self.item_of)
+        return ended
 
     def moments(self, start: float) -> Iterator[list[tuple[int, Event]]]:
         """What happened from a moment on: the events of each moment together, each with its row."""
