@@ -95,3 +95,11 @@ def inverse_frequency(counts: sparse.csr_matrix) -> Doubles:
     documents = int((np.diff(counts.indptr) > 0).sum())
     having = np.bincount(counts.indices, minlength=counts.shape[1])
     return np.asarray(np.log1p((documents - having + 0.5) / (having + 0.5)), np.float64)
+
+
+def grown(fitted: Doubles, live: Doubles) -> Doubles:
+    """What was learned of the terms there were at fit, and what is known today of those that came since. [terms]
+
+    Weights that followed the catalogue would move everybody's lists with every new item.
+    """
+    return np.concatenate([fitted, live[len(fitted) :]])

@@ -11,20 +11,26 @@ the checks fit copies and leave the part itself alone.
 
 from zhiyin.testing.growing import check_extending
 from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dataset
+from zhiyin.testing.motion import CHANGES, check_motion, check_restart, check_return, encoded
 from zhiyin.testing.retrievers import check_retriever
 from zhiyin.testing.saving import check_saving, check_toml
 from zhiyin.testing.stages import check_encoder, check_explainer, check_ranker, check_reranker, fitted_ranker
 
 __all__ = [
+    "CHANGES",
     "check_encoder",
     "check_explainer",
     "check_extending",
+    "check_motion",
     "check_ranker",
     "check_reranker",
+    "check_restart",
     "check_retriever",
+    "check_return",
     "check_saving",
     "check_toml",
     "copy_of",
+    "encoded",
     "fitted_ranker",
     "made_candidates",
     "odd_queries",
