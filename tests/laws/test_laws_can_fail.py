@@ -9,9 +9,20 @@ from zhiyin.arrays import Floats
 from zhiyin.candidates import Candidates
 from zhiyin.part import learned, part, setting
 from zhiyin.query import Query
+from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.stages import Scorer, Selection
-from zhiyin.testing import check_extending, check_reranker, check_retriever, check_saving, small_dataset
+from zhiyin.testing import (
+    check_extending,
+    check_motion,
+    check_reranker,
+    check_restart,
+    check_retriever,
+    check_return,
+    check_saving,
+    encoded,
+    small_dataset,
+)
 
 
 @part
@@ -116,3 +127,51 @@ def test_growth_within_the_law_passes():
 def test_a_part_that_changes_its_original_is_noticed():
     with pytest.raises(AssertionError):
         check_extending(BrokenGrowth(law="changes the original"), small_dataset(2, items=30))
+
+
+@part
+class Restless(Scorer):
+    """Lets what comes move what was there, by name."""
+
+    fault: str = setting("")
+    """What it does wrong."""
+    counts: Floats = learned()
+    base: Floats = learned()
+
+    def fit(self, dataset):
+        self.base = self.counts = dataset.popularity() + 1
+        return self
+
+    def extend(self, items, changed):
+        grown = np.zeros(len(items), np.float32)
+        grown[: len(self.counts)] = self.counts
+        if self.fault == "follows the catalogue":  # as a rarity that every new item changes
+            grown[: len(self.base)] = self.base * np.where(np.arange(len(self.base)) % 2, np.sqrt(len(items)), 1)
+        if self.fault == "never forgets":  # what was changed stays a little worse, whatever it becomes
+            grown[list(changed)] -= 0.5
+        if self.fault == "depends on the batch":
+            new = [at for at in changed if at >= len(self.base)]
+            grown[new] = len(changed)
+        self.counts = grown
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        return np.tile(self.counts, (len(queries), 1))
+
+
+def restless(fault):
+    dataset = small_dataset(3, users=60, items=60)
+    return Recommender(retrieve={"it": Restless(fault=fault)}, per_source={"it": 10_000}).fit(encoded(dataset)), dataset
+
+
+@pytest.mark.parametrize(
+    ("fault", "law", "says"),
+    [
+        ("follows the catalogue", lambda *it: check_motion(*it, "added", 100), "keep their order"),
+        ("never forgets", lambda *it: check_return(*it, "changed"), "put back"),
+        ("depends on the batch", check_restart, "one by one"),
+    ],
+)
+def test_a_part_that_moves_with_the_catalogue_is_noticed(fault, law, says):
+    law(*restless(""))
+    with pytest.raises(AssertionError, match=says):
+        law(*restless(fault))

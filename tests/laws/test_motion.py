@@ -42,7 +42,9 @@ def test_other_items_keep_their_order(use, change, count, seed):
 
 @pytest.mark.parametrize("use", sorted(PARTS["retrieve"]))
 @FEW
-@given(change=st.sampled_from(("dated", "changed", "hidden", "deleted")), count=st.integers(1, 20), seed=st.integers(0, 99))
+@given(
+    change=st.sampled_from(("dated", "changed", "hidden", "deleted")), count=st.integers(1, 20), seed=st.integers(0, 99)
+)
 def test_what_is_put_back_gives_the_old_answers_back(use, change, count, seed):
     check_return(alone(use), data(), change, count, seed)
 

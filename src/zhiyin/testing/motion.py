@@ -7,8 +7,8 @@ stages.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
-from copy import copy, deepcopy
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,6 @@ import numpy as np
 from zhiyin.arrays import Floats
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Attribute, Item, Items
-from zhiyin.part import learned_of, settings
 from zhiyin.query import Query
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.terms import words_of
@@ -42,8 +41,8 @@ def check_motion(fitted: Recommender, dataset: Dataset, change: str, count: int,
 
     Of people who met none of these items. fitted: on `encoded(dataset)`. change: one of CHANGES.
     """
-    live, moved = copied(fitted), changes(dataset, count, change, seed)
-    put(live, moved)
+    moved = changes(dataset, count, change, seed)
+    live = put(fitted, moved)
     others = set(dataset.items.vocabulary.ids) - {item.item_id for item in moved}
     for query in questions(dataset):
         share = kept_share(answered(fitted, query), answered(live, query), others)
@@ -52,9 +51,9 @@ def check_motion(fitted: Recommender, dataset: Dataset, change: str, count: int,
 
 def check_return(fitted: Recommender, dataset: Dataset, change: str, count: int = 5, seed: int = 0) -> None:
     """Items that are deleted and put back, or changed and changed back, give back the answers of before."""
-    live, moved = copied(fitted), changes(dataset, count, change, seed)
-    put(live, moved)
-    put(live, [dataset.items[dataset.items.vocabulary.position(item.item_id)] for item in moved])
+    moved = changes(dataset, count, change, seed)
+    live = put(fitted, moved)
+    live = put(live, [dataset.items[dataset.items.vocabulary.position(item.item_id)] for item in moved])
     for query in questions(dataset):
         same_scores(answered(fitted, query), answered(live, query), f"{change} and put back")
 
@@ -69,23 +68,16 @@ def check_restart(fitted: Recommender, dataset: Dataset, seed: int = 0) -> None:
     found = [item for place, (kind, count) in enumerate(kinds.items()) for item in changes(dataset, count, kind, place)]
     moved = list({item.item_id: item for item in found}.values())
     with tempfile.TemporaryDirectory() as folder:
-        once = restarted(fitted, Path(folder))
-    put(once, moved)
-    each, lived = copied(fitted), copied(fitted)
+        once = put(restarted(fitted, Path(folder)), moved)
+    each = fitted
     for item in moved:
-        put(each, [item])
-    put(lived, [replace(item, title="something else", available_from=1.0, attributes={}) for item in moved])
-    put(lived, moved[:5])
-    put(lived, moved)
+        each = put(each, [item])
+    lived = put(fitted, [replace(item, title="something else", available_from=1.0, attributes={}) for item in moved])
+    lived = put(put(lived, moved[:5]), moved)
     for query in questions(dataset):
         want = answered(once, query)
         same_scores(want, answered(each, query), "one by one as all at once")
         same_scores(want, answered(lived, query), "a restart as having lived through it")
-
-
-def copied(fitted: Recommender) -> Recommender:
-    """A recommender that learned the same, with a catalogue of its own."""
-    return _with_parts(fitted, _copied)
 
 
 def restarted(fitted: Recommender, folder: Path) -> Recommender:
@@ -96,21 +88,10 @@ def restarted(fitted: Recommender, folder: Path) -> Recommender:
         save_part(part, place)
         return load_part(place)
 
-    return _with_parts(fitted, through_a_file)
-
-
-def _with_parts(fitted: Recommender, again: Callable[[Any], Any]) -> Recommender:
     other = copy(fitted)
-    other.retrievers = {name: again(part) for name, part in fitted.retrievers.items()}
-    other.rankers, other.rerankers = (tuple(map(again, parts)) for parts in (fitted.rankers, fitted.rerankers))
+    other.retrievers = {name: through_a_file(part) for name, part in fitted.retrievers.items()}
+    other.rankers, other.rerankers = (tuple(map(through_a_file, parts)) for parts in (fitted.rankers, fitted.rerankers))
     other.items = fitted.items.copy()
-    return other
-
-
-def _copied(part: Any) -> Any:
-    other = type(part)(**settings(part))
-    for one in learned_of(type(part)):
-        setattr(other, one.name, deepcopy(getattr(part, one.name)))
     return other
 
 
@@ -198,12 +179,11 @@ def _newcomer(dataset: Dataset, number: int, kind: str, rng: np.random.Generator
     return Item(f"new {number}", words, attributes=tags, available_from=from_)
 
 
-def put(recommender: Recommender, items: Sequence[Item]) -> None:
-    """Put items as a server does: into the live catalogue, with the vectors of their content, then to every part."""
-    table = recommender.items
-    widths = {space: matrix.shape[1] for space, matrix in table.vectors.items()}
-    changed = [table.put(item, {space: vector_of(item, width) for space, width in widths.items()}) for item in items]
-    recommender.extend(changed)
+def put(recommender: Recommender, items: Sequence[Item]) -> Recommender:
+    """What serves once items were put: the next catalogue, with the vectors of their content, and parts that know of it."""
+    widths = {space: matrix.shape[1] for space, matrix in recommender.items.vectors.items()}
+    vectors = [{space: vector_of(item, width) for space, width in widths.items()} for item in items]
+    return recommender.extended(*recommender.items.taking(items, vectors))
 
 
 def encoded(dataset: Dataset) -> Dataset:
