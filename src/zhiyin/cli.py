@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_distill, cli_finetune, cli_llm, cli_replay, cli_tune, cli_understand
+from zhiyin import cli_data, cli_distill, cli_finetune, cli_llm, cli_replay, cli_tune, cli_understand
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_llm.app, name="llm")
 app.add_typer(cli_finetune.app, name="finetune")
+app.command()(cli_data.ingest)
 app.command()(cli_understand.profile)
 app.command()(cli_understand.portraits)
 app.command()(cli_understand.enrich)
@@ -58,16 +59,6 @@ def _open(folder: Path, database: str | None) -> Workspace:
     from zhiyin.workspace import Workspace
 
     return Workspace(folder, database)
-
-
-@app.command()
-def ingest(files: list[Path], workspace: Folder = HERE, database: Database = None) -> None:
-    """Read events, items, users and edges from files into the store."""
-    from zhiyin.console import Console
-
-    with Console() as console:
-        summary = _open(workspace, database).ingest(files, console.progress)
-    typer.echo(str(summary))
 
 
 @app.command()

@@ -80,6 +80,9 @@ class Catalog(Protocol):
     def all(self) -> list[Item]:
         """Every item, in order of arrival."""
 
+    def ids(self) -> list[str]:
+        """The ids of all items, in order of arrival."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredProfile:

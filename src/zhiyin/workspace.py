@@ -36,8 +36,9 @@ from zhiyin.stores.sql import SqlStore
 from zhiyin.version import Manifest, check_version, forget_user, load_version, publish, read_manifest, write_version
 
 if TYPE_CHECKING:
+    from zhiyin.data.reading.asked import Asked
+    from zhiyin.data.reading.summary import Summary
     from zhiyin.distillation import Outcome
-    from zhiyin.ingest.files import Summary
     from zhiyin.llm.configured import Models
 
 LOG = logging.getLogger("zhiyin.workspace")
@@ -68,11 +69,15 @@ class Workspace:
 
     # -- data in ----------------------------------------------------------------------------------------------------
 
-    def ingest(self, paths: list[Path], progress: Progress = silent) -> Summary:
-        """Files into the store; what cannot be read goes to quarantine/."""
+    def ingest(
+        self, paths: list[Path], progress: Progress = silent, asked: Asked | None = None, dry: bool = False
+    ) -> Summary:
+        """Files and folders into the store; what cannot be read goes to quarantine/. asked, dry: see ingest_files."""
+        from zhiyin.data.reading.asked import NOTHING
         from zhiyin.ingest.files import ingest_files
 
-        return ingest_files(paths, self.store, self.folder / "quarantine", progress)
+        aside = self.folder / "quarantine"
+        return ingest_files(paths, self.store, aside, progress, asked=asked or NOTHING, now=self.clock(), dry=dry)
 
     def ingest_demo(self, name: str, progress: Progress = silent) -> None:
         """One of the built-in data sets into the store, unless it is there already."""

@@ -133,6 +133,9 @@ class MemoryCatalog:
     def all(self) -> list[Item]:
         return list(self._items.values())
 
+    def ids(self) -> list[str]:
+        return list(self._items)
+
 
 class MemoryProfiles:
     """ProfileStore in memory."""

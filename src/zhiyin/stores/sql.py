@@ -111,6 +111,10 @@ class SqlCatalog:
         with self.engine.connect() as connection:
             return [_item_of(row) for row in connection.execute(sa.select(schema.items).order_by(schema.items.c.seq))]
 
+    def ids(self) -> list[str]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.select(schema.items.c.item_id).order_by(schema.items.c.seq)).scalars())
+
 
 class SqlProfiles:
     """ProfileStore in SQL."""
