@@ -114,6 +114,9 @@ def evaluate(
     tune: Annotated[int, typer.Option(help="Trials per part on validation; 0 keeps the recipe's settings.")] = 8,
     users: Annotated[int | None, typer.Option(help="Test on a random sample of so many users.")] = None,
     core: Annotated[int, typer.Option(help="Leave out users and items with fewer events.")] = 0,
+    mask: Annotated[
+        str, typer.Option(help="What lists leave out of what was met: recipe, all (as papers do) or none.")
+    ] = "recipe",
     seed: int = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write the report as a page with plots.")] = None,
@@ -126,7 +129,7 @@ def evaluate(
     with Console() as console:
         report = run_evaluation(
             data, recipe, split, json_path=json_file, html_path=html_file, tune_budget=tune, core=core, users=users,
-            seed=seed, progress=console.progress,
+            seed=seed, mask=mask, progress=console.progress,
         )  # fmt: skip
     print_report(report)
 

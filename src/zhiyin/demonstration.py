@@ -57,7 +57,7 @@ def measured(workspace: Workspace, recipe_name: str, progress: Progress) -> Path
     if not path.is_file():
         dataset = workspace.dataset(recipe, progress)
         path.parent.mkdir(exist_ok=True)
-        split = time_split(dataset)
+        split = time_split(dataset, hiding=recipe.recommender.filter.hiding)
         report = evaluate(recipe, split, data=workspace.folder.name, progress=progress)
         found = lived(workspace, recipe_name, (recipe, split.test_fit), split.test.now[0], progress)
         write_findings(found, beside(path))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from zhiyin.arrays import Bools, Floats, Ints
 from zhiyin.event import Event
 from zhiyin.item import Item
+from zhiyin.past import Past
 from zhiyin.profile import Interest
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class EventLog(Protocol):
 
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
         """A user's events, oldest first (equal times in order of arrival); with a limit the newest so many."""
+
+    def past(self, user_id: str, kinds: Collection[str]) -> Past:
+        """All of a user's events of some kinds, as columns: what a profile is made of, without an object an event."""
 
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         """Events with since <= timestamp < until as columns, in order of arrival."""

@@ -19,7 +19,20 @@ from zhiyin.parts import class_of, stage_of
 from zhiyin.recommender import Recommender, Shelf
 from zhiyin.stages import Encoder
 
-TOP = ("name", "requests", "events", "encode", "retrieve", "filter", "rank", "value", "rerank", "explain", "shelf")
+TOP = (
+    "name",
+    "requests",
+    "events",
+    "encode",
+    "retrieve",
+    "filter",
+    "rank",
+    "value",
+    "rerank",
+    "explain",
+    "shelf",
+    "seen",
+)
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,10 @@ def read_recipe(text: str, where: str = "recipe", allowed: Sequence[str] | None 
         space: reader.part(table, f"encode.{space}", "encode") for space, table in document.get("encode", {}).items()
     }
     rank = reader.parts(document.get("rank", []), "rank")
+    hides = {"hides": document["seen"]} if "seen" in document else {}
     recommender = Recommender(
         retrieve=retrieve,
-        filter=reader.part({"use": "allowed", **document.get("filter", {})}, "filter", "filter"),
+        filter=reader.part({"use": "allowed", **document.get("filter", {}), **hides}, "filter", "filter"),
         rank=rank,
         rerank=reader.parts(document.get("rerank", []), "rerank"),
         explain=reader.parts(document.get("explain", []), "explain"),

@@ -216,9 +216,7 @@ class Recommender:
         found: dict[str, Sequence[Candidates]] = {}
         more = [False] * len(queries)
         # Retrievers do not filter what was seen, so they are asked for that much more.
-        seen = [
-            len(set(query.profile.history.items.tolist())) if self.filter.seen == "hide" else 0 for query in queries
-        ]
+        seen = [len(self.filter.hidden(query)) for query in queries]
         for name in names:
             with traces[0].step("retrieve", name) as step:
                 part = parts[name] = self._answering(name, queries)

@@ -11,6 +11,7 @@ from scipy import sparse
 from zhiyin.arrays import Ints
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.moments import ALWAYS, inside, window
+from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.item import Item, Items
 from zhiyin.vocabulary import Vocabulary
@@ -27,18 +28,19 @@ def assemble(
     users: Mapping[str, Mapping[str, str]] | None = None,
     edges: pl.DataFrame | None = None,
 ) -> Dataset:
-    """A dataset of the events that are interactions (weight not 0), in the order given where times are equal.
+    """A dataset of the events that are interactions: their weight is not 0, and no later event took them back.
 
     events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none), in order of
-    arrival. now: seconds since 1970, where it is known; no event can be a day later. users: attributes by user id. edges:
-    user_id, friend_id. The rating scale, where it is not set, is taken
-    from the events; the dataset keeps the weights it was made with.
+    arrival, which settles equal times. now: seconds since 1970, where it is known; no event can be a day later. users:
+    attributes by user id. edges: user_id, friend_id. What the values mean, where it is not set, is taken from the events;
+    the dataset keeps the weights it was made with.
     """
     kinds = events["kind"].to_numpy()
     values = events["value"].cast(pl.Float32).fill_null(np.nan).to_numpy()
     weights = weights.with_scale_of(kinds, values)
     signed = weights.weigh(kinds, values)
-    use = signed != 0
+    times = events["time"].to_numpy()
+    use = (signed != 0) & ~taken_back(events["user_id"], events["item_id"], times, kinds, values)
     kept = events.filter(pl.Series(use))
     user_ids = [*events["user_id"].unique().to_list(), *(users or {})]
     if edges is not None:

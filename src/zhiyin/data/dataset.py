@@ -16,6 +16,7 @@ from zhiyin.errors import DataError
 from zhiyin.item import Items
 from zhiyin.kinds import CODES, DEFAULT
 from zhiyin.profile import History, Profile
+from zhiyin.seen import Seen
 from zhiyin.vocabulary import Vocabulary
 
 
@@ -114,8 +115,14 @@ class Dataset:
         """One user as this dataset knows them."""
         row = self.friends
         friends = row.indices[row.indptr[user] : row.indptr[user + 1]] if row is not None else np.empty(0, np.int32)
-        name = self.users[user]
-        return Profile(name, user, self.history(user), self.user_attributes.get(name, {}), friends.astype(np.int32))
+        name, history = self.users[user], self.history(user)
+        attributes = self.user_attributes.get(name, {})
+        return Profile(name, user, history, attributes, friends.astype(np.int32), seen=self.seen(history))
+
+    def seen(self, history: History) -> Seen:
+        """What the user of a history has met. Without a clock nothing that was hidden comes back."""
+        times = history.times if self.has_clock else np.full(len(history), np.inf)
+        return Seen(history.items, times, history.kinds)
 
     @cached_property
     def liked(self) -> Interactions:

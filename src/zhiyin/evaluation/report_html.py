@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from math import isfinite
 
-from zhiyin.evaluation.report import KINDS, Report, Row, of_newcomers
+from zhiyin.evaluation.report import KINDS, Report, Row, masked, of_newcomers
 
 COLOURS = {"whole": "#b03a2e", "fused": "#d68910", "part": "#2471a3", "baseline": "#7f8c8d"}
 WORDS = {
@@ -42,7 +42,7 @@ def page(report: Report, more: Sequence[str] = ()) -> str:
         f"<h2>By segment</h2><div class=wide>{by_segment(report.rows)}</div>",
         *tried,
         "<h2>Notes</h2><ul>"
-        + "".join(f"<li>{escape(note)}</li>" for note in (*report.notes, *of_newcomers(report)))
+        + "".join(f"<li>{escape(note)}</li>" for note in (*masked(report), *report.notes, *of_newcomers(report)))
         + "</ul>",
         *recipe,
         *more,

@@ -18,12 +18,16 @@ from zhiyin.evaluation.report import Report, Trial, write_report
 from zhiyin.evaluation.tune import PATIENCE, tune
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
+from zhiyin.reranking.filters import Allowed
 from zhiyin.stages import Encoder
 
 if TYPE_CHECKING:
     from zhiyin.evaluation.study import Studied
 
 SPLITS = {"time": time_split, "leave-one-out": leave_one_out}
+
+MASKS = {"recipe": "", "all": "all", "none": "show"}
+"""What lists leave out of what was met: what the recipe says, everything (as papers do), or nothing."""
 
 
 def run_evaluation(
@@ -38,17 +42,19 @@ def run_evaluation(
     users: int | None = None,
     seed: int = 0,
     patience: float = PATIENCE,
+    mask: str = "recipe",
     cache_path: Path | None = None,
     progress: Progress = silent,
 ) -> Report:
     """Measure a recipe, a recipe file or a single part on a folder of data.
 
     tune_budget: trials per part and baseline on validation; 0 keeps the recipe's settings. core: leave out users and
-    items with fewer events. users: test a random sample of so many cases. cache_path: where encoded texts are kept.
+    items with fewer events. users: test a random sample of so many cases. mask: what lists leave out of what was met,
+    see MASKS. cache_path: where encoded texts are kept.
     Raises DataError, SettingError.
     """
     folder = Path(data_folder)
-    recipe, split, dataset = prepared(folder, recipe_name, split_name, core, cache_path, progress)
+    recipe, split, dataset = prepared(folder, recipe_name, split_name, core, cache_path, progress, mask)
     notes = [f"{len(dataset.interactions):,} events, {len(dataset.items):,} items" + (f", {core}-core" if core else "")]
     if users is not None and users < len(split.test):
         notes.append(f"a random sample of {users:,} of {len(split.test):,} test cases, seed {seed}")
@@ -64,6 +70,7 @@ def searched(
     split_name: str = "time",
     *,
     core: int | None = None,
+    mask: str = "recipe",
     cache_path: Path | None = None,
     progress: Progress = silent,
     **how: Any,
@@ -71,7 +78,7 @@ def searched(
     """The job behind `zhiyin tune`: a recipe's settings searched on a folder of data. how: see study.study."""
     from zhiyin.evaluation.study import study
 
-    recipe, split, _ = prepared(data_folder, recipe_name, split_name, core, cache_path, progress)
+    recipe, split, _ = prepared(data_folder, recipe_name, split_name, core, cache_path, progress, mask)
     return study(recipe, split, progress=progress, **how)
 
 
@@ -82,18 +89,24 @@ def prepared(
     core: int | None,
     cache_path: Path | None,
     progress: Progress,
+    mask: str = "recipe",
 ) -> tuple[Recipe, Split, Dataset]:
-    """The recipe, the split of the folder's data, and the data, encoded."""
+    """The recipe, the split of the folder's data, and the data, encoded. mask: see MASKS."""
     folder = Path(data_folder)
     if split_name not in SPLITS:
         raise SettingError(f"split '{split_name}': must be one of {', '.join(SPLITS)}")
+    if mask not in MASKS:
+        raise SettingError(f"mask '{mask}': must be one of {', '.join(MASKS)}")
     recipe = load_recipe(recipe_name)
+    if MASKS[mask]:
+        recipe.recommender.filter = Allowed(seen=MASKS[mask])
     progress(f"read {folder}")
     dataset = read_folder(folder, EventWeights.from_table(recipe.events))
     if core:
         dataset = k_core(dataset, core)
     encode(recipe, dataset, cache_path, progress)
-    return recipe, SPLITS[split_name](dataset), dataset
+    hiding = recipe.recommender.filter.hiding
+    return recipe, time_split(dataset, hiding=hiding) if split_name == "time" else leave_one_out(dataset), dataset
 
 
 def _measured(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from zhiyin.candidates import Candidates
 from zhiyin.item import Attribute, Item, Items
 from zhiyin.part import part, setting
 from zhiyin.query import Condition, Query
+from zhiyin.seen import Hiding
 from zhiyin.stages import Selection
 
 
@@ -18,8 +21,22 @@ from zhiyin.stages import Selection
 class Allowed:
     """Keeps the order and leaves out what must not be shown, each with its reason."""
 
-    seen: str = setting("hide", options=("hide", "show"))
-    """Whether items of the user's history are left out; "show" where people buy the same thing again."""
+    seen: str = setting("hide", options=("hide", "all", "show"))
+    """Whether items the user has met are left out: those that `hides` says, all of them (as papers do), or none."""
+    hides: dict[str, Any] = setting({})
+    """How long each kind of event hides its item, where not as in kinds.toml; a recipe's [seen] table. See seen.py."""
+
+    def __post_init__(self) -> None:
+        assert self.hiding
+
+    @cached_property
+    def hiding(self) -> Hiding:
+        """What is hidden, and for how long."""
+        return {"all": Hiding.all(), "show": Hiding.all(0)}.get(self.seen) or Hiding.from_table(self.hides)
+
+    def hidden(self, query: Query) -> Ints:
+        """The items that are left out since they were met: positions in ascending order."""
+        return query.profile.met.hidden(self.hiding, query.now)
 
     def select(self, query: Query, candidates: Candidates, items: Items, n: int) -> Selection:
         """See Reranker. Keeps every allowed row, whatever n."""
@@ -39,8 +56,8 @@ class Allowed:
             checks.append(("excluded", np.isin(found, np.fromiter(query.exclude, np.int64))))
         if len(query.seeds):
             checks.append(("seed", np.isin(found, query.seeds)))
-        if self.seen == "hide" and len(query.profile.history):
-            checks.append(("seen", np.isin(found, query.profile.history.items)))
+        if len(met := self.hidden(query)):
+            checks.append(("seen", np.isin(found, met)))
         if query.profile.refusals:
             checks.append(("refused", _refused(found, items, query.profile.refusals)))
         checks.extend((f"condition on {one.attribute}", ~_meeting(found, items, one)) for one in query.conditions)

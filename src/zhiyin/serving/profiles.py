@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zhiyin.serving.snapshot import Snapshot
 
 EVENTS = 2_000
-"""Events of a user that a live profile is made of, the newest."""
+"""Interactions of a user that taste is made of, the newest; what was seen is read off all events."""
 
 USERS = 20_000
 """Profiles kept, those asked for last."""
@@ -88,13 +88,15 @@ class Profiles:
 
 
 def _read(user_id: str, store: Store, snapshot: Snapshot) -> Kept:
-    events, stored = store.log.of_user(user_id, EVENTS), store.profiles.get(user_id)
-    items = snapshot.items
-    missing = any(event.item_id and event.item_id not in items.vocabulary for event in events)
-    if not events and stored is None:
+    items, weights, made = snapshot.items, snapshot.weights, snapshot.recommender
+    kinds = {*weights.counted_kinds(), *made.filter.hiding.kinds}
+    past, stored = store.log.past(user_id, kinds), store.profiles.get(user_id)
+    missing = any(item not in items.vocabulary for item in past.item_ids)
+    if not len(past) and stored is None:
         profile = Profile(user_id)
     else:
-        profile = live_profile(user_id, events, stored, items, snapshot.recommender.users, snapshot.weights)
+        clock = store.meta.get("has_clock") is not False
+        profile = live_profile(user_id, past, stored, items, made.users, weights, window=EVENTS, has_clock=clock)
     return Kept(profile, stored, snapshot.number, len(items), missing)
 
 

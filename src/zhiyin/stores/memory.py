@@ -15,6 +15,7 @@ import polars as pl
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart
 from zhiyin.event import Event
 from zhiyin.item import Item
+from zhiyin.past import Past
 from zhiyin.ports import StoredProfile, Taken
 from zhiyin.stores.rows import event_of, event_row, item_digest
 
@@ -84,6 +85,9 @@ class MemoryLog:
         with self._lock:
             events = sorted(self._of_user.get(user_id, ()), key=lambda one: one.timestamp)
         return events if limit is None else events[max(len(events) - limit, 0) :]
+
+    def past(self, user_id: str, kinds: Collection[str]) -> Past:
+        return Past.of([one for one in self.of_user(user_id) if one.event_type in kinds])
 
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         low = float("-inf") if since is None else since

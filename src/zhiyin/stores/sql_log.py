@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart, tables_apart
 from zhiyin.durable import draft_folder
 from zhiyin.event import Event, circumstances
+from zhiyin.past import Past
 from zhiyin.ports import Taken
 from zhiyin.stores import schema
 from zhiyin.stores.rows import event_of, event_row
@@ -121,6 +122,14 @@ class SqlLog:
         with self.engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
         return [event_of(dict(row)) for row in reversed(rows)]
+
+    def past(self, user_id: str, kinds: Collection[str]) -> Past:
+        one = schema.events.c
+        context = sa.case((one.event_type == "comment", one.context), else_="")
+        query = sa.select(one.event_id, one.item_id, one.event_type, one.timestamp, one.value, context)
+        query = query.where(one.user_id == user_id, one.event_type.in_(list(kinds)))
+        with self.engine.connect() as connection:
+            return Past.of_rows(connection.execute(query.order_by(one.timestamp, one.seq)).all())
 
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         return self.columns(tuple(SCHEMA), since, until)
