@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhiyin.data.taken_back import taken_back
@@ -93,6 +93,7 @@ RULES = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(EVENTS, RULES)
 def test_hidden_is_what_the_table_says(events: list[tuple[int, str, int]], table: dict[str, object]) -> None:
     hiding, wanted = Hiding.from_table(table), set()
@@ -118,6 +119,7 @@ STEPS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(STEPS)
 def test_each_refund_takes_back_the_newest_purchase_that_is_left(
     steps: list[tuple[int, int, int, str, float | None]],
@@ -162,6 +164,7 @@ def both_ways(events: list[Event], window: int | None = None):  # type: ignore[n
     return live_profile("u", past, None, dataset.items, dataset.users, dataset.weights, window=window), dataset
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.sampled_from(sorted({*KINDS} - {"search", "message"})), st.integers(0, 30)),
