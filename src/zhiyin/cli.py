@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_data, cli_distill, cli_finetune, cli_llm, cli_replay, cli_tune, cli_understand
+from zhiyin import cli_data, cli_distill, cli_erase, cli_finetune, cli_llm, cli_replay, cli_tune, cli_understand
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -28,6 +28,8 @@ app.command()(cli_understand.profile)
 app.command()(cli_understand.portraits)
 app.command()(cli_understand.enrich)
 app.command()(cli_distill.distill)
+app.command()(cli_erase.erase)
+app.command()(cli_erase.erasures)
 app.command()(cli_tune.tune)
 app.command()(cli_replay.replay)
 

@@ -126,6 +126,57 @@ class ProfileStore(Protocol):
     def delete(self, user_id: str) -> bool: ...
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """One erasure, of a user or of an item's content: its journal while it runs, its receipt afterwards.
+
+    number counts up. subject: the id, "" once it is done. who: the id's keyed hash. finished: None while it runs. found:
+    by step what was taken out, as numbers, and what could not be, as sentences.
+    """
+
+    number: int
+    kind: str
+    subject: str
+    who: str
+    started: float
+    finished: float | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Erasures(Protocol):
+    """The journal of erasures. What is begun outlives a kill and is ended by whoever opens the store next.
+
+    From its beginning until they act again, nothing that the system itself would write of a user (impressions) is stored.
+    """
+
+    def begin(self, kind: str, subject: str, now: float) -> Erasure:
+        """Note an erasure, or find the one that is running."""
+
+    def running(self) -> list[Erasure]:
+        """Those begun and not finished, oldest first."""
+
+    def note(self, number: int, step: str, found: Mapping[str, Any]) -> None:
+        """What a step took out; what it says again is added up, so that a step may be repeated."""
+
+    def sweep(self, erasure: Erasure) -> dict[str, int]:
+        """Take a user's events, profiles and name among friends out of the store, in one go. Returns how many of each."""
+
+    def finish(self, erasure: Erasure, now: float) -> Erasure:
+        """Sweep once more and close, in one go: what is stored of the id later is of somebody new."""
+
+    def mark(self) -> int:
+        """Where the journal stands; see since."""
+
+    def since(self, mark: int) -> dict[str, set[str]]:
+        """The hashes of what was erased since a mark, by kind: what was read before must not be kept of them."""
+
+    def hashed(self, subject: str) -> str:
+        """The keyed hash of an id."""
+
+    def all(self) -> list[Erasure]:
+        """Every erasure, newest first."""
+
+
 class Meta(Protocol):
     """Notes about the data, by key; any JSON value."""
 
@@ -148,6 +199,15 @@ class Store(Protocol):
 
     @property
     def meta(self) -> Meta: ...
+
+    @property
+    def erasures(self) -> Erasures: ...
+
+    def wipe(self, texts: Collection[str]) -> bool:
+        """Have nothing deleted stand anywhere in the store's files; False where somebody reads, so that it cannot be done now.
+
+        texts: what was deleted, to look for; nothing when it is not known.
+        """
 
     def fingerprint(self, kinds: Collection[str] | None = None) -> str:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""

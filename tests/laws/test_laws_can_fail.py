@@ -13,6 +13,7 @@ from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.stages import Scorer, Selection
 from zhiyin.testing import (
+    check_erasure,
     check_extending,
     check_motion,
     check_reranker,
@@ -20,6 +21,7 @@ from zhiyin.testing import (
     check_retriever,
     check_return,
     check_saving,
+    dataset_to_erase_from,
     encoded,
     small_dataset,
 )
@@ -175,3 +177,28 @@ def test_a_part_that_moves_with_the_catalogue_is_noticed(fault, law, says):
     law(*restless(""))
     with pytest.raises(AssertionError, match=says):
         law(*restless(fault))
+
+
+@part
+class Keeps(Popular):
+    """Keeps a row of each user, and the catalogue's words."""
+
+    rows: Floats = learned()
+    words: list[str] = learned()
+
+    def fit(self, dataset):
+        super().fit(dataset)
+        self.rows = dataset.binary().toarray().astype(np.float32) if self.what == "rows" else np.zeros(3, np.float32)
+        self.words = [item.title for item in dataset.items.rows] if self.what == "words" else []
+        return self
+
+    what: str = setting("")
+    """What it keeps."""
+
+
+@pytest.mark.parametrize(("what", "law"), [("rows", "a place for each user"), ("words", "a word of an erased item")])
+def test_a_part_that_keeps_what_was_erased_is_noticed(what, law):
+    dataset = dataset_to_erase_from()
+    with pytest.raises(AssertionError, match=law):
+        check_erasure(Keeps(what=what).fit(dataset), dataset)
+    check_erasure(Keeps().fit(dataset), dataset)

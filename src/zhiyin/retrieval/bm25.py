@@ -14,7 +14,7 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow, known_events
-from zhiyin.retrieval.terms import Terms, asked_words, grown, inverse_frequency, title_and_tags, words_of
+from zhiyin.retrieval.terms import Terms, asked_words, grown, inverse_frequency, title_and_tags, unused, words_of
 from zhiyin.stages import Scorer
 
 
@@ -75,6 +75,11 @@ class BM25(Scorer):
         profiles = self._terms.count(title_and_tags(item) for item in fresh)
         self.counts = replaced(self.counts, rows, counts, size)
         self.profiles = replaced(self.profiles, rows, profiles, size)
+        self._settle()
+
+    def drop_words(self) -> None:
+        """See Worded."""
+        self._terms = self._vocabulary().without(unused(self.counts, self.profiles))
         self._settle()
 
     def _settle(self) -> None:

@@ -99,6 +99,12 @@ class Bridge(Scorer):
         taken[rows] = len(items) + np.arange(len(rows))
         self.lent = stacked[taken]
 
+    def drop_words(self) -> None:
+        """See Worded."""
+        content = copy.copy(self._words())
+        content.drop_words()
+        self._keep(content)
+
     def _keep(self, content: Content) -> None:
         self._content = content
         self.counts, self.names, self.rarity = content.counts, content.names, content.rarity

@@ -13,7 +13,7 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed, follow, known_events
-from zhiyin.retrieval.terms import Terms, grown, phrases_of, title_and_tags
+from zhiyin.retrieval.terms import Terms, grown, phrases_of, title_and_tags, unused
 from zhiyin.stages import Scorer
 
 
@@ -54,6 +54,11 @@ class Content(Scorer):
         counts = self._terms.count(title_and_tags(items[position]) for position in changed)
         size = max(len(items), self.counts.shape[0])
         self.counts = replaced(self.counts, np.array(changed, np.int64), counts, size)
+        self._settle()
+
+    def drop_words(self) -> None:
+        """See Worded."""
+        self._terms = self._vocabulary().without(unused(self.counts))
         self._settle()
 
     def _settle(self) -> None:

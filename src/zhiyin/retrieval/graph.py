@@ -79,8 +79,8 @@ class Graph(Scorer):
 
     items: Floats = learned()
     givers: Floats = learned()
-    ties: Floats = learned()
-    users: Floats = learned()
+    ties: Floats = learned(users=(0,))
+    users: Floats = learned(users=(0,))
     ego: Floats = learned()
     met: Bools = learned()
     reach: Floats = learned()

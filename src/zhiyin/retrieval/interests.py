@@ -14,7 +14,7 @@ from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow
 from zhiyin.retrieval.recency import HALF_LIVES, faded_likes, gained, hidden, newest_tenth
-from zhiyin.retrieval.terms import grown
+from zhiyin.retrieval.terms import grown, unused
 from zhiyin.stages import Scorer
 from zhiyin.understanding.topics import faded
 
@@ -100,6 +100,13 @@ class Interests(Scorer):
         new = sparse.csr_matrix((np.ones(len(flat), np.float32), flat, indptr), (len(changed), len(known)))
         size = max(len(items), self.topics.shape[0])
         self.topics = replaced(self.topics, np.array(changed, np.int64), new, size)
+        self._settle()
+
+    def drop_words(self) -> None:
+        """See Worded."""
+        gone = set(unused(self.topics).tolist())
+        known = {("", f"{at}") if at in gone else topic: at for topic, at in self._known().items()}
+        self._positions = known
         self._settle()
 
     def _settle(self) -> None:

@@ -80,6 +80,13 @@ class Terms:
         """How often each known term occurs, by its position."""
         return Counter(at for term in terms if (at := self.positions.get(term, -1)) >= 0)
 
+    def without(self, unused: Iterable[int]) -> Terms:
+        """The same places, with names that nobody can write in those of some terms: their words are erased."""
+        names = list(self.positions)
+        for place in unused:
+            names[place] = f"\x00{place}"
+        return Terms(self.split, names)
+
     def packed(self) -> Array:
         """The names as the bytes of lines of UTF-8: a vocabulary of a million terms has no place in JSON."""
         return np.frombuffer("\n".join(self.positions).encode(), np.uint8).copy()
@@ -88,6 +95,15 @@ class Terms:
     def unpacked(cls, split: Callable[[str], Sequence[str]], packed: Array) -> Terms:
         """The vocabulary from its bytes."""
         return cls(split, packed.tobytes().decode().split("\n") if len(packed) else ())
+
+
+def unused(*counts: sparse.csr_matrix) -> Array:
+    """The terms that no document has in any of the tables."""
+    width = max(one.shape[1] for one in counts)
+    having = np.zeros(width, np.int64)
+    for one in counts:
+        having += np.bincount(one.indices[one.data != 0], minlength=width)
+    return np.flatnonzero(having == 0)
 
 
 def inverse_frequency(counts: sparse.csr_matrix) -> Doubles:

@@ -112,6 +112,11 @@ def _operations(app: FastAPI, engine: Engine) -> APIRouter:
         """The version that serves, its shelves and parts, and the versions there are."""
         return reply(engine.models())
 
+    @router.get("/erasures", tags=["operations"])
+    def erasures() -> Response:
+        """The receipts of what was erased, newest first; ids stand in them as keyed hashes alone."""
+        return reply({"erasures": engine.erasures()})
+
     failures: dict[int | str, dict[str, Any]] = {404: {"model": wire.Failure}, 409: {"model": wire.Failure}}
 
     @router.post("/models/{version}/promote", tags=["operations"], responses=failures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
+from zhiyin.erasure import Step, receipt_json
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -23,7 +25,7 @@ from zhiyin.query import Condition, Query
 from zhiyin.recipe import Recipe
 from zhiyin.recommender import FOR_YOU, Answer, positions
 from zhiyin.reranking.filters import Allowed
-from zhiyin.serving import people
+from zhiyin.serving import erasing, people
 from zhiyin.serving.answers import answer_json, facets, impressions_of, seed_of
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
@@ -48,7 +50,7 @@ class Versions(Protocol):
 
     def load(self, version: str | None = None) -> Recipe: ...
 
-    def forget_user(self, user_id: str) -> int: ...
+    def erasing(self) -> AbstractContextManager[Sequence[Step] | None]: ...
 
     def manifests(self) -> list[dict[str, Any]]: ...
 
@@ -130,6 +132,7 @@ class Engine:
 
         history: of a guest, used and not stored. seed: for every draw of chance; without one each request has its own.
         """
+        begun = self.impressions.begin()
         live, request_id, now = self.live, uuid4().hex, self.clock()
         snapshot = live.snapshot
         items = snapshot.items
@@ -156,7 +159,7 @@ class Engine:
         result = answer_json(answer, items, snapshot.version, trace)
         self.observe(answer.trace)
         if user_id and self.settings.impressions:
-            self.impressions.add(impressions_of(result, user_id, now, shelf))
+            self.impressions.add(impressions_of(result, user_id, now, shelf), begun)
         return result
 
     def similar(self, item_id: str, n: int = 10, language: str = "en") -> dict[str, Any]:
@@ -231,7 +234,7 @@ class Engine:
     def delete_item(self, item_id: str) -> None:
         """Erase an item's content and never show it again. Its id is kept, so that its events stay events of something."""
         self.item(item_id)
-        self.put_items([Item(item_id, hidden=True)])
+        erasing.blank_item(self, item_id)
 
     def facets(self, most: int = 30) -> list[dict[str, Any]]:
         """The attributes one can filter by: their commonest values, or the range of a number."""
@@ -282,19 +285,12 @@ class Engine:
         return people.export(user_id, self.store)
 
     def delete_user(self, user_id: str) -> dict[str, Any]:
-        """Forget a user: events, profiles, caches, what waits to be written, and their name in every version."""
-        with self._writer:
-            self.impressions.forget(user_id)
-            live = self.live
-            gone = people.forget(user_id, self.store, live.profiles.drop)
-            self.people.changed({user_id})
-            live.disown(user_id)
-            live.profiles.drop(user_id)
-            for forget in self.on_forget:
-                forget(user_id)
-            if self.versions is not None:
-                self.versions.forget_user(user_id)
-            return gone
+        """Forget a user: events, profiles, caches, what waits to be written, and all that saved versions keep of them."""
+        return erasing.forget_user(self, user_id)
+
+    def erasures(self) -> list[dict[str, Any]]:
+        """The receipts of what was erased, newest first."""
+        return [receipt_json(one) for one in self.store.erasures.all()]
 
     # -- versions ----------------------------------------------------------------------------------------------------
 

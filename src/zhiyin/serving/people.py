@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -155,16 +155,3 @@ def stored_json(stored: StoredProfile) -> dict[str, Any]:
         "interests": [{"topic": list(one.topic), "weight": one.weight} for one in stored.interests],
         "summary": stored.summary,
     }
-
-
-def forget(user_id: str, store: Store, drop: Callable[[str], None]) -> dict[str, Any]:
-    """Delete a user's events and profiles, and their id from the friends of others."""
-    events = store.log.delete_user(user_id)
-    had_profile = store.profiles.delete(user_id)
-    for other in store.profiles.all():
-        if user_id in other.friends:
-            # Every version of the friend names the user, so only the newest is kept, without the name.
-            store.profiles.delete(other.user_id)
-            store.profiles.put(replace(other, friends=tuple(one for one in other.friends if one != user_id)))
-            drop(other.user_id)
-    return {"user_id": user_id, "events": events, "profile": had_profile}

@@ -18,6 +18,8 @@ from zhiyin.event import Event, circumstances
 from zhiyin.past import Past
 from zhiyin.ports import Taken
 from zhiyin.stores import schema
+from zhiyin.stores.connections import empty_log, writing
+from zhiyin.stores.erasures import SqlErasures
 from zhiyin.stores.rows import event_of, event_row
 
 CHUNK = 500_000
@@ -30,6 +32,9 @@ COLUMNS = ", ".join(SCHEMA)
 
 INCOMING = ".incoming-"
 """How the folder of rows under way into SQLite begins; what a killed process leaves of it is swept at the next start."""
+
+BY_THE_SYSTEM = ("impression",)
+"""Kinds of events that say what was shown to a user, not what they did."""
 
 OWN = ("user_id", "event_id")
 """What an event is known by."""
@@ -48,23 +53,26 @@ OTHERS = (
 class SqlLog:
     """EventLog in SQLite or PostgreSQL."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, erasures: SqlErasures) -> None:
         self.engine = engine
+        self._erasures = erasures
 
     def take(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
         if not events:
             return Taken()
         apart: dict[int, str] = {}
-        with self._writing() as connection:
+        with writing(self.engine) as connection:
+            barred = self._barred(connection, events)
             first: dict[tuple[str, str], int] = {}
             for row, event in enumerate(events):
-                first.setdefault((event.user_id, event.event_id), row)
+                if event.event_type not in BY_THE_SYSTEM or event.user_id not in barred:
+                    first.setdefault((event.user_id, event.event_id), row)
             new = self._insert(connection, [events[row] for row in first.values()])
             stored = {(one.user_id, one.event_id) for one in new}
             others = [
                 row
                 for row, event in enumerate(events)
-                if first[event.user_id, event.event_id] != row or (event.user_id, event.event_id) not in stored
+                if (key := (event.user_id, event.event_id)) in first and (first[key] != row or key not in stored)
             ]
             for row in others:
                 event = events[row]
@@ -74,19 +82,22 @@ class SqlLog:
                     new += self._insert(connection, [other])
         return Taken(new, len(events) - len(new), apart)
 
+    def _barred(self, connection: sa.Connection, events: Sequence[Event]) -> set[str]:
+        """Users who are being erased, or were and have not acted since. Those who act now are no longer."""
+        barred = self._erasures.barred(connection, {event.user_id for event in events})
+        if barred:
+            self._erasures.lift(
+                connection, barred & {one.user_id for one in events if one.event_type not in BY_THE_SYSTEM}
+            )
+        return barred
+
     def append(self, events: Sequence[Event]) -> int:
         return len(self.take(events).new)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        """A transaction that has the write lock from its beginning, so that what it reads still holds when it writes."""
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-
     def _insert(self, connection: sa.Connection, events: Sequence[Event]) -> list[Event]:
         """Store events whose user has none of their id; returns those."""
+        if not events:
+            return []
         insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         statement: Any = insert(schema.events).on_conflict_do_nothing(index_elements=["user_id", "event_id"])
         returned = statement.returning(schema.events.c.user_id, schema.events.c.event_id)
@@ -104,6 +115,9 @@ class SqlLog:
         given = "event_id" in frame.columns
         rows = event_table(frame)
         write = self._copy if self.engine.dialect.name == "postgresql" else self._insert_staged
+        with writing(self.engine) as connection:  # whoever hands over a table says that its users are there
+            barred = self._erasures.barred(connection, rows["user_id"].unique().to_list())
+            self._erasures.lift(connection, barred)
         new = 0
         for start in range(0, len(rows), CHUNK):
             piece = rows.slice(start, CHUNK)
@@ -162,7 +176,7 @@ class SqlLog:
     def delete_user(self, user_id: str) -> int:
         with self.engine.begin() as connection:
             gone = connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
-        wipe_log(self.engine)
+        empty_log(self.engine)
         return gone
 
     @contextmanager
@@ -279,17 +293,3 @@ def _write_staging(file: str, rows: pl.DataFrame) -> None:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.adbc_ingest("incoming", rows, mode="create")
-
-
-def wipe_log(engine: sa.Engine) -> None:
-    """Empty SQLite's write-ahead log, in which what was just deleted can still be read; later, where somebody is reading."""
-    if engine.dialect.name != "sqlite":
-        return
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 500")  # nobody waits a minute for a reader
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        cursor.execute("PRAGMA busy_timeout = 60000")
-    finally:
-        connection.close()

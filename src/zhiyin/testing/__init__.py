@@ -9,6 +9,7 @@ Each check raises AssertionError, naming the law that broke. Parts are given wit
 the checks fit copies and leave the part itself alone.
 """
 
+from zhiyin.testing.erasing import check_erasure, dataset_to_erase_from
 from zhiyin.testing.growing import check_extending
 from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dataset
 from zhiyin.testing.motion import CHANGES, check_motion, check_restart, check_return, encoded
@@ -19,6 +20,7 @@ from zhiyin.testing.stages import check_encoder, check_explainer, check_ranker, 
 __all__ = [
     "CHANGES",
     "check_encoder",
+    "check_erasure",
     "check_explainer",
     "check_extending",
     "check_motion",
@@ -30,6 +32,7 @@ __all__ = [
     "check_saving",
     "check_toml",
     "copy_of",
+    "dataset_to_erase_from",
     "encoded",
     "fitted_ranker",
     "made_candidates",
