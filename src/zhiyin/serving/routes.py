@@ -13,6 +13,7 @@ from pydantic import StringConstraints
 
 from zhiyin.errors import DataError
 from zhiyin.event import Event
+from zhiyin.ids import LONGEST
 from zhiyin.item import Attribute, Item
 from zhiyin.query import Condition
 from zhiyin.serving import wire
@@ -169,7 +170,7 @@ def _items(router: APIRouter, engine: Engine) -> None:
 
 def _users(router: APIRouter, engine: Engine) -> None:
     @router.get("/users", tags=["users"])
-    def users(q: Annotated[str, StringConstraints(max_length=256)] = "", limit: Many = 40) -> Response:
+    def users(q: Annotated[str, StringConstraints(max_length=LONGEST)] = "", limit: Many = 40) -> Response:
         """Users whose id holds a text, those with the most events first."""
         return reply(engine.people.find(q, limit))
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
+import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from zhiyin.data import times
+from zhiyin.ids import LONGEST, plain
 from zhiyin.kinds import DEFAULT, known_kind
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    BeforeValidator(plain, json_schema_input_type=str),
+]
+NoId = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    BeforeValidator(plain, json_schema_input_type=str),
+]
+"""An id that may be left out."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Value = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
 Long = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
@@ -21,18 +34,36 @@ Language = Literal["en", "zh"]
 
 
 def seconds(value: Any) -> Any:
-    """An ISO 8601 time as seconds since 1970; without a zone it is UTC. Numbers pass."""
+    """A time as files may have it, as seconds since 1970; without a zone it is UTC. Numbers must be seconds already."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no time: send seconds since 1970 or an ISO 8601 time")
+    if isinstance(value, int | float):
+        for unit in ("milliseconds", "microseconds", "nanoseconds"):
+            if LATEST < value < 1e25 and value * times.UNITS[unit] <= LATEST:
+                raise ValueError(f"{value:.0f} is a time in {unit}: send seconds since 1970")
+        return value
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("must be seconds since 1970 or an ISO 8601 time") from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return _of_text(value)
     return value
 
 
+def _of_text(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        found = times.seconds(pl.Series([text[:64]]))[0]  # as slow as a column, for the few that need it
+        if found is None:
+            raise ValueError(f"'{text[:64]}' is no time: send seconds since 1970 or an ISO 8601 time") from None
+        return float(found)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+LATEST = 1e11
+"""Seconds since 1970 at most: the year 5138. A later number is no number of seconds."""
+
+
 Time = Annotated[
-    float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, le=1e11, allow_inf_nan=False)
+    float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, le=LATEST, allow_inf_nan=False)
 ]
 
 
@@ -56,7 +87,7 @@ class EventIn(Wire):
     """One thing that happened. Without event_id the same content with the same timestamp counts once."""
 
     user_id: Id
-    item_id: Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    item_id: NoId = ""
     event_type: EventType = DEFAULT
     value: Number | None = None
     timestamp: Time | None = None
@@ -139,7 +170,7 @@ class Seen(Wire):
 class RecommendationsIn(Wire):
     """A full request. Without user_id it is a guest's: history then says what the guest did."""
 
-    user_id: Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    user_id: NoId = ""
     n: Count = 10
     shelf: Name = "for_you"
     text: Text = ""

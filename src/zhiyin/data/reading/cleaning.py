@@ -14,15 +14,11 @@ from zhiyin.data.reading.pieces import Piece, Reject
 from zhiyin.data.reading.roles import Layout
 from zhiyin.data.times import ACCEPTED, TimeForm, seconds
 from zhiyin.errors import MissingColumn
+from zhiyin.ids import AN_ID, CONTROL, LONGEST
 from zhiyin.kinds import CODES, KINDS, TABLE, WITHOUT_ITEM
-
-LONGEST_ID = 512
-"""Characters of an id at most."""
 
 LAST = 4_102_444_800.0
 """2100-01-01 in seconds: a later time is an error of unit."""
-
-AN_ID = f"1 to {LONGEST_ID} letters without control characters, no negative number"
 
 
 class Sieve:
@@ -146,7 +142,7 @@ def _refuse_ids(found: pl.Series, missing: pl.Series, came: pl.Series, name: str
     sieve.refuse(
         lost, name, came, "an id with all its digits (a spreadsheet or a float column has cut them); write ids as text"
     )
-    wrong = (found.str.len_chars() > LONGEST_ID) | found.str.contains(r"^-\d+$|[\x00-\x1f\x7f]")
+    wrong = (found.str.len_chars() > LONGEST) | found.str.contains(CONTROL)
     sieve.refuse(missing | wrong.fill_null(False), name, came, AN_ID)
     sieve.refuse(found.str.contains(r"^\s*[\[{].*[\]}]\s*$"), name, came, f"{AN_ID}; one id, not a list or an object")
 
