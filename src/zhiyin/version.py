@@ -203,7 +203,7 @@ def load_version(folder: Path, allowed: Sequence[str] = ()) -> Recipe:
     except (SettingError, UnicodeDecodeError) as error:
         raise SavedVersionError(f"{folder}: its recipe cannot be built: {error}") from error
     recommender = recipe.recommender
-    recommender.items, recommender.users = _tables(folder)
+    recommender.serve(*_tables(folder))
     loaded = {name: load_part(folder / "parts" / name, permitted) for name, _ in _parts(recipe)}
     recommender.retrievers = {name: loaded[f"retrieve-{name}"] for name in recommender.retrievers}
     recommender.rankers = tuple(loaded[f"rank-{number}"] for number in range(len(recommender.rankers)))
