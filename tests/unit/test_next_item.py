@@ -262,6 +262,7 @@ def epochs_done(document):
     return json.loads(document.read_text())["progress"]["epoch"] if document.exists() else 0
 
 
+@pytest.mark.one_draw
 def test_training_killed_half_way_ends_as_if_it_never_was(tmp_path):
     settings = {**SMALL, "dropout": 0.2, "patience": 999}
     script = textwrap.dedent(CUT_OFF.format(tests=str(Path(__file__).parent), epochs=10_000, folder=str(tmp_path)))
