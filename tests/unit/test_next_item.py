@@ -78,7 +78,7 @@ def test_the_order_of_the_history_counts():
             np.concatenate([table.times, more.times]),
         ),
     )
-    part = NextItem(**SMALL, epochs=10, validated=0).fit(data)
+    part = NextItem(**{**SMALL, "learning_rate": 0.005}, epochs=40, validated=0).fit(data)
     assert best_after(part, 4, 5, 6) == 7
     assert best_after(part, 8, 7, 6) == 5
 
