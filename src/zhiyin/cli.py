@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,9 +109,7 @@ def serve(
 
 @app.command()
 def evaluate(
-    data: Annotated[
-        Path, typer.Option("--data", "-d", help="A folder with events.* and optional items.*, users.*, edges.*.")
-    ],
+    data: cli_data.Data,
     recipe: RecipeName = "default",
     split: Annotated[str, typer.Option(help="time or leave-one-out")] = "time",
     tune: Annotated[int, typer.Option(help="Trials per part on validation; 0 keeps the recipe's settings.")] = 8,
@@ -122,16 +121,23 @@ def evaluate(
     seed: int = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write the report as a page with plots.")] = None,
+    name: cli_data.Names = None,
+    encoding: cli_data.EncodingName = "",
+    timezone: cli_data.Zone = "UTC",
+    times: cli_data.Unit = "",
+    dates: cli_data.Order = "",
+    ordered: cli_data.Ordered = False,
 ) -> None:
-    """Measure a recipe or a part on a folder of data, beside the baselines, with intervals."""
+    """Measure a recipe or a part on data, beside the baselines, with intervals."""
     from zhiyin.console import Console
     from zhiyin.evaluation.report import print_report
     from zhiyin.evaluation.run import run_evaluation
 
+    asked = cli_data.asked_of("", name, encoding, timezone, times, dates, ordered)
     with Console() as console:
         report = run_evaluation(
             data, recipe, split, json_path=json_file, html_path=html_file, tune_budget=tune, core=core, users=users,
-            seed=seed, mask=mask, progress=console.progress,
+            seed=seed, mask=mask, asked=asked, now=time.time(), progress=console.progress,
         )  # fmt: skip
     print_report(report)
 

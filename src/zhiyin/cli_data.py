@@ -10,6 +10,10 @@ import typer
 if TYPE_CHECKING:
     from zhiyin.data.reading.asked import Asked
 
+Data = Annotated[
+    list[Path],
+    typer.Option("--data", "-d", help="Files of events, items, users and edges, folders of them, or a workspace."),
+]
 Files = Annotated[list[Path], typer.Argument(help="Files, or folders of them.")]
 As = Annotated[
     str, typer.Option("--as", help="What the files are: events, items, users or edges. Told from their columns.")

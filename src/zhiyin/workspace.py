@@ -30,6 +30,7 @@ from zhiyin.erased import without_items, without_users
 from zhiyin.erasure import Files, Step, erase, resume
 from zhiyin.errors import DataError, SavedVersionError
 from zhiyin.ingest.build import dataset_from_store
+from zhiyin.ingest.source import shows_unlisted, unlisted_said
 from zhiyin.parts import allowed_parts
 from zhiyin.ports import Erasure, Speaking
 from zhiyin.progress import Progress, silent
@@ -125,11 +126,14 @@ class Workspace:
     def dataset(self, recipe: Recipe, progress: Progress = silent) -> Dataset:
         """Everything in the store as a dataset, with the vectors the recipe's encoders give."""
         progress("read events and items from the store")
-        dataset = dataset_from_store(self.store, EventWeights.from_table(recipe.events), None, self.clock())
+        weights, show = EventWeights.from_table(recipe.events), shows_unlisted(recipe.recommender.filter)
+        dataset = dataset_from_store(self.store, weights, None, self.clock(), show)
         if not len(dataset.interactions):
             raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
         if undated := int((~dataset.dated).sum()):
             progress(f"{undated:,} events {OUTSIDE}")
+        if gone := unlisted_said(dataset, self.store.catalog.ids()):
+            progress(gone)
         self.encode(recipe, dataset, progress)
         return dataset
 

@@ -354,3 +354,29 @@ def test_a_key_is_asked_for_bodies_are_bounded_and_rates_limited(engine: Engine)
         assert pieces.status_code == 413
         assert client.get("/models", headers=key).status_code == 200
         assert client.get("/models", headers=key).json()["code"] == "too_many_requests"
+
+
+def test_a_patch_changes_what_it_gives_and_nothing_else(client: TestClient, engine: Engine) -> None:
+    before = client.get("/items/w03").json()
+    assert (
+        client.patch("/items/w03", json={"attributes": {"price": 12.5, "country": None}, "text": "Good."}).status_code
+        == 200
+    )
+    after = client.get("/items/w03").json()
+    assert (after["title"], after["text"]) == (before["title"], "Good.")
+    assert after["attributes"] == {**{k: v for k, v in before["attributes"].items() if k != "country"}, "price": 12.5}
+    assert engine.store.catalog.get("w03") == engine.item("w03"), "and so it is kept"
+    assert not client.patch("/items/w03", json={"text": "Good."}).json()["changed"]
+    asked = {"n": 40, "conditions": [{"attribute": "price", "values": ["12.50"]}]}
+    assert ids(client.post("/recommendations", json=asked)) == ["w03"]
+    client.patch("/items/w03", json={"attributes": {"stock": 0}})
+    assert ids(client.post("/recommendations", json=asked)) == []
+    asked["conditions"].append({"attribute": "stock", "most": 0})  # type: ignore[attr-defined]
+    assert ids(client.post("/recommendations", json=asked)) == ["w03"], "asked for, it is shown"
+    client.patch("/items/w03", json={"attributes": {"stock": None}, "available_until": 5})
+    assert ids(client.post("/recommendations", json=asked)) == []
+    client.patch("/items/w03", json={"available_until": None})
+    del asked["conditions"][1]  # type: ignore[attr-defined]
+    assert ids(client.post("/recommendations", json=asked)) == ["w03"]
+    assert client.patch("/items/nothing", json={"text": "x"}).status_code == 404
+    assert client.patch("/items/w03", json={"colour": "red"}).status_code == 422

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from zhiyin.item import Attribute
+from zhiyin.attributes import Attribute
 
 GAPS = frozenset(
     (

@@ -6,10 +6,11 @@ from typing import Any
 
 import polars as pl
 
+from zhiyin.attributes import Attribute
 from zhiyin.data import cells
 from zhiyin.data.times import seconds
 from zhiyin.errors import DataError, MissingColumn
-from zhiyin.item import Attribute, Item
+from zhiyin.item import Item
 from zhiyin.kinds import CODES, KINDS, kind_of
 
 TEXTS = ("text", "description", "overview")

@@ -35,6 +35,7 @@ def read_files(
     asked: Asked = NOTHING,
     now: float | None = None,
     progress: Progress = silent,
+    show_unlisted: bool = False,
 ) -> tuple[Dataset, Summary]:
     """Files and folders as a Dataset, the one that ingesting them would make, and what was understood of each file.
 
@@ -50,7 +51,8 @@ def read_files(
         if sheet.summary.events is not None:
             sheet.summary.events.check(tables.items, tables.users)
     where = ", ".join(str(path) for path in paths)
-    return tables.dataset(weights or EventWeights(), where, now), Summary([one.summary for one in sheets], skipped)
+    dataset = tables.dataset(weights or EventWeights(), where, now, show_unlisted)
+    return dataset, Summary([one.summary for one in sheets], skipped)
 
 
 @dataclass
@@ -86,7 +88,9 @@ class Tables:
         occurrences = Occurrences()
         self.events += [event_table(frame, occurrences) for frame in sheet.events()]
 
-    def dataset(self, weights: EventWeights, where: str, now: float | None = None) -> Dataset:
+    def dataset(
+        self, weights: EventWeights, where: str, now: float | None = None, show_unlisted: bool = False
+    ) -> Dataset:
         """All of it. Raises DataError when there are no events."""
         if not self.events:
             raise DataError(
@@ -102,6 +106,7 @@ class Tables:
             now=now,
             users=self.users,
             edges=pl.concat(self.edges).unique(maintain_order=True) if self.edges else None,
+            show_unlisted=show_unlisted,
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -11,10 +13,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
+from zhiyin.attributes import Attribute
 from zhiyin.errors import DataError
 from zhiyin.event import Event
 from zhiyin.ids import LONGEST
-from zhiyin.item import Attribute, Item
+from zhiyin.item import Item
 from zhiyin.query import Condition
 from zhiyin.serving import wire
 from zhiyin.serving.answers import item_json
@@ -151,6 +154,15 @@ def _items(router: APIRouter, engine: Engine) -> None:
         changed = engine.put_items([item_of(item_id, body)])
         return reply({"item_id": item_id, "changed": bool(changed)})
 
+    patching = Lock()
+
+    @router.patch("/items/{item_id:path}", tags=["items"])
+    def patch_item(item_id: ItemId, body: wire.ItemPatch) -> Response:
+        """Change what is given of an item and leave the rest; an attribute given as null is taken away."""
+        with patching:  # so that of two changes at once neither is lost
+            changed = engine.put_items([patched(engine.item(item_id), body.model_dump(exclude_unset=True))])
+        return reply({"item_id": item_id, "changed": bool(changed)})
+
     @router.get("/items/{item_id:path}", tags=["items"])
     def get_item(item_id: ItemId) -> Response:
         """An item."""
@@ -229,6 +241,19 @@ def item_of(item_id: str, body: wire.ItemIn) -> Item:
     return Item(
         item_id, body.title, body.text, attributes, tuple(body.images), body.available_from, body.available_until, body.hidden
     )  # fmt: skip
+
+
+def patched(item: Item, changes: dict[str, Any]) -> Item:
+    """An item with what a PATCH gives of it."""
+    given = {name: value for name, value in changes.items() if name != "attributes"}
+    given |= {name: "" for name in ("title", "text") if name in given and given[name] is None}
+    if "images" in given:
+        given["images"] = tuple(given["images"] or ())
+    if "hidden" in given:
+        given["hidden"] = bool(given["hidden"])
+    attributes = {**item.attributes, **(changes.get("attributes") or {})}
+    kept = {name: tuple(one) if isinstance(one, list) else one for name, one in attributes.items() if one is not None}
+    return replace(item, attributes=kept, **given)
 
 
 def condition_of(text: str) -> Condition:

@@ -116,6 +116,23 @@ class ItemIn(Wire):
     hidden: bool = False
 
 
+class ItemPatch(Wire):
+    """What changes of an item. What is not given stays; null takes away, of an attribute as of everything else."""
+
+    title: Value | None = None
+    text: Long | None = None
+    attributes: dict[
+        Name,
+        Annotated[bool, Field(strict=True)] | Number | Value | Annotated[list[Value], Field(max_length=100)] | None,
+    ] = Field(default_factory=dict, max_length=64)
+    images: list[Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00-\x1f\x7f]*$")]] | None = Field(
+        default=None, max_length=20
+    )
+    available_from: Time | None = None
+    available_until: Time | None = None
+    hidden: bool | None = None
+
+
 class ItemWithId(ItemIn):
     """An item in a list of items."""
 

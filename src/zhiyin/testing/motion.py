@@ -18,8 +18,9 @@ from zlib import crc32
 import numpy as np
 
 from zhiyin.arrays import Floats
+from zhiyin.attributes import Attribute
 from zhiyin.data.dataset import Dataset
-from zhiyin.item import Attribute, Item, Items
+from zhiyin.item import Item, Items
 from zhiyin.query import Query
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.terms import words_of
