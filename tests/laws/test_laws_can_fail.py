@@ -13,6 +13,7 @@ from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.stages import Scorer, Selection
 from zhiyin.testing import (
+    check_absurd,
     check_erasure,
     check_extending,
     check_motion,
@@ -202,3 +203,48 @@ def test_a_part_that_keeps_what_was_erased_is_noticed(what, law):
     with pytest.raises(AssertionError, match=law):
         check_erasure(Keeps(what=what).fit(dataset), dataset)
     check_erasure(Keeps().fit(dataset), dataset)
+
+
+@part
+class Gullible(Scorer):
+    """Believes every row, by name."""
+
+    fault: str = setting("")
+    """What it believes."""
+    counts: Floats = learned()
+
+    def fit(self, dataset):
+        table, size = dataset.interactions, len(dataset.items)
+        self.counts = dataset.popularity()
+        if self.fault == "that the newest row is now":
+            ages = (table.times.max() - table.times) / 86_400
+            self.counts = np.bincount(table.items, np.exp2(-ages / 7), minlength=size).astype(np.float32)
+        if self.fault == "that a thousand rows are a thousand people":
+            users = np.bincount(table.users, minlength=len(dataset.users))
+            alike = np.bincount(table.items, users[table.users] % 7, minlength=size)
+            self.counts = (alike + np.arange(size) % 5 * users.mean()).astype(np.float32)
+        if self.fault == "every value":
+            self.counts = self.counts + np.arange(size) % 3 * np.float32(np.nansum(table.values) > 1e9)
+        return self
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        return np.tile(self.counts, (len(queries), 1))
+
+
+@pytest.mark.parametrize(
+    ("fault", "visit"),
+    [
+        ("that the newest row is now", "long after everybody"),
+        ("that a thousand rows are a thousand people", "a thousand times in an hour"),
+        ("every value", "of a value of 10^15"),
+    ],
+)
+def test_a_part_that_believes_every_row_is_noticed(fault, visit):
+    dataset = small_dataset(3, users=60, items=60)
+
+    def made(believed):
+        return lambda: Recommender(retrieve={"it": Gullible(fault=believed)}, per_source={"it": 10_000})
+
+    check_absurd(made(""), dataset, visit)
+    with pytest.raises(AssertionError, match=f"one visitor {visit[:8]}"):
+        check_absurd(made(fault), dataset, visit)

@@ -1,5 +1,7 @@
 """Who follows whom is counted over people, each once per pair."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from zhiyin.data import followers as module
 from zhiyin.data.dataset import build
 from zhiyin.data.followers import followers
+from zhiyin.data.moments import DAY
 from zhiyin.item import Item, Items
 
 ITEMS = Items([Item(one) for one in "abcde"])
@@ -21,11 +24,12 @@ def test_everybody_counts_once_per_pair_by_the_smallest_gap(block, rows, window)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "BLOCK", block)
         users, items = zip(*rows, strict=True)
-        data = build([f"u{u}" for u in users], ITEMS, ["abcde"[i] for i in items], np.arange(len(rows), dtype=float))
+        data = build([f"u{u}" for u in users], ITEMS, ["abcde"[i] for i in items], np.arange(len(rows)) * DAY)
         found = followers(data, window).toarray()
     want = np.zeros((5, 5))
     for user in set(users):
         own = [item for u, item in rows if u == user]
+        own = [item for at, item in enumerate(own) if not at or own[at - 1] != item]
         gaps: dict[tuple[int, int], int] = {}
         for at, one in enumerate(own):
             for gap in range(1, window + 1):
@@ -35,3 +39,11 @@ def test_everybody_counts_once_per_pair_by_the_smallest_gap(block, rows, window)
         for pair, gap in gaps.items():
             want[pair] += 1 / gap
     assert found == pytest.approx(want)
+
+
+def test_a_reloading_page_is_one_event():
+    times = np.array([1.0, 2.0, 3.0, 3.5, DAY, DAY + 1])
+    data = build(["u"] * 6, ITEMS, list("abaccd"), times)
+    assert [ITEMS[int(at)].item_id for at in data.sequence.items] == ["a", "b", "c", "d"]
+    without = replace(data, has_clock=False)
+    assert [ITEMS[int(at)].item_id for at in without.sequence.items] == ["a", "b", "a", "c", "d"]

@@ -15,9 +15,9 @@ BLOCK = 200_000
 def followers(dataset: Dataset, window: int) -> sparse.csr_matrix:
     """T[i, j] = Σ over people of 1 / the smallest gap at which they liked i before j; csr float32 [items, items].
 
-    window: the largest gap counted, in liked events. Somebody who goes from i to j a thousand times is one person.
+    window: the largest gap counted, in events of Dataset.sequence. Who goes from i to j a thousand times is one person.
     """
-    liked, size = dataset.liked, len(dataset.items)
+    liked, size = dataset.sequence, len(dataset.items)
     again = _met_again(liked, size)
     table = sparse.csr_matrix((size, size), dtype=np.float32)
     ends = np.searchsorted(liked.users, np.unique(liked.users), side="right")

@@ -123,7 +123,7 @@ class Generative:
         return projected(self.axes, live) if self.axes else np.zeros((len(live), self.axes_kept), np.float32)
 
     def _held(self, dataset: Dataset) -> Longs:
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)

@@ -163,7 +163,7 @@ class NextItem(Scorer):
 
     def _held(self, dataset: Dataset) -> Longs:
         """A random choice of users with a sequence left to learn from without its last event."""
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
@@ -178,7 +178,7 @@ class NextItem(Scorer):
         from zhiyin.learning.next_event import NextEvent
 
         model = self._model(dataset)
-        popularity = np.bincount(dataset.liked.items, minlength=len(self.vectors))
+        popularity = dataset.popularity()
         samples = 0 if len(self.vectors) <= self.full_softmax else self.negatives
         asked = Sequences.ends_of(dataset, self.length, held)
         task = NextEvent(model, sequences, asked, Negatives.mixed(popularity), samples)

@@ -123,7 +123,7 @@ class TwoTower:
             )
 
     def _held(self, dataset: Dataset) -> Longs:
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
@@ -134,8 +134,8 @@ class TwoTower:
 
         model = self._model(dataset.items)
         sequences, asked = Sequences.of(dataset, self.length, 1, held), Sequences.ends_of(dataset, self.length, held)
-        popularity = np.bincount(dataset.liked.items, minlength=len(dataset.items))
-        users = dataset.liked.users.astype(np.int64)
+        popularity = dataset.popularity()
+        users = dataset.sequence.users.astype(np.int64)
         attributes = [
             hashed_attributes(dataset.user_attributes.get(name, {}), len(self._attributes())) for name in dataset.users
         ]

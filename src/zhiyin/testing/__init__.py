@@ -9,6 +9,7 @@ Each check raises AssertionError, naming the law that broke. Parts are given wit
 the checks fit copies and leave the part itself alone.
 """
 
+from zhiyin.testing.absurd import ABSURD, check_absurd
 from zhiyin.testing.erasing import check_erasure, dataset_to_erase_from
 from zhiyin.testing.growing import check_extending
 from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dataset
@@ -18,7 +19,9 @@ from zhiyin.testing.saving import check_saving, check_toml
 from zhiyin.testing.stages import check_encoder, check_explainer, check_ranker, check_reranker, fitted_ranker
 
 __all__ = [
+    "ABSURD",
     "CHANGES",
+    "check_absurd",
     "check_encoder",
     "check_erasure",
     "check_explainer",

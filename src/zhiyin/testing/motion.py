@@ -120,19 +120,26 @@ def answered(recommender: Recommender, query: Query) -> Scores:
 
 
 def kept_share(before: Scores, after: Scores, others: set[str]) -> float:
-    """The share of the pairs of other items, of those in both answers, that keeps its order; equal scores have none."""
-    both = sorted(others & set(before) & set(after))
-    was, now = (np.array([one[name] for name in both]) for one in (before, after))
+    """The share of the pairs of other items in an answer that keep their order in the next; equal scores have none.
+
+    An item that the next answer has no more is below all it has.
+    """
+    listed = sorted(others & set(before))
+    was, now = (np.array([one.get(name, -np.inf) for name in listed]) for one in (before, after))
     first, second = _signs(was), _signs(now)
     ordered = int(np.abs(first).sum())
-    return 1.0 if not ordered else 1 - float((first * second < 0).sum()) / ordered
+    return 1.0 if not ordered else float((first * second > 0).sum()) / ordered
 
 
 def _signs(scores: np.ndarray) -> np.ndarray:
     """Which of two comes first, [items, items]: 1, -1, or 0 where they are equal but for rounding."""
-    apart = scores[:, None] - scores[None, :]
-    size = np.maximum(np.abs(scores)[:, None], np.abs(scores)[None, :])
-    return np.where(np.abs(apart) <= 1e-5 * size + 1e-9, 0, np.sign(apart)).astype(np.int64)
+    gone = ~np.isfinite(scores)
+    known = np.where(gone, 0.0, scores)
+    apart = known[:, None] - known[None, :]
+    size = np.maximum(np.abs(known)[:, None], np.abs(known)[None, :])
+    signs = np.where(np.abs(apart) <= 1e-5 * size + 1e-12, 0, np.sign(apart))
+    lower = gone[:, None].astype(np.int64) - gone[None, :]
+    return np.where(lower != 0, -lower, np.where(gone[:, None], 0, signs)).astype(np.int64)
 
 
 def same_scores(want: Scores, given: Scores, law: str) -> None:
