@@ -39,6 +39,29 @@ def top_n(scores: Floats, n: int) -> Ints:
     return chosen[order].astype(np.int32)
 
 
+def top_rows(rows: Floats, n: int) -> list[Ints]:
+    """top_n of every row, many rows at once. rows: [rows, items]. Returns for each at most n positions."""
+    size = rows.shape[1]
+    if not 0 < n < size or not len(rows):
+        return [top_n(row, n) for row in rows]
+    best = np.partition(rows, size - n, axis=1)[:, size - n :]
+    edges = best[:, 0]
+    # Where fewer than n are finite the edge is NEVER, and NaN counts as the highest: those rows are looked at one by one.
+    plain = np.isfinite(best).all(1)
+    found = [np.empty(0, np.int32)] * len(rows)
+    for row in np.flatnonzero(~plain).tolist():
+        found[row] = top_n(rows[row], n)
+    good = rows if plain.all() else rows[plain]
+    owners, chosen = np.divmod(np.flatnonzero(good >= edges[plain][:, None]), size)
+    order = np.lexsort((-good[owners, chosen], owners))  # stable: equal scores stay in order of position
+    chosen = chosen[order].astype(np.int32)
+    counts = np.bincount(owners, minlength=len(good))
+    starts = np.cumsum(counts) - counts
+    for row, start, count in zip(np.flatnonzero(plain).tolist(), starts.tolist(), counts.tolist(), strict=True):
+        found[row] = chosen[start : start + min(n, count)]
+    return found
+
+
 def unit_rows(vectors: Array) -> Floats:
     """The rows scaled to length 1; a row of zeros stays zeros. vectors: [rows, width]."""
     vectors = np.asarray(vectors, np.float32)
