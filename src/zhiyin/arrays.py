@@ -103,13 +103,15 @@ def grown(table: Array, size: int) -> Array:
     with _rooms:
         if isinstance(room, _Room) and len(room) >= size and room.filled == len(table) and _begins(table, room):
             room.filled = size
+            room[len(table) : size] = 0
             return room.view(np.ndarray)[:size]
     return _copied(table, size)
 
 
 def _copied(table: Array, size: int) -> Array:
-    room: Any = np.zeros((size + size // 8 + 64, *table.shape[1:]), table.dtype).view(_Room)
-    room[: len(table)], room.filled = table, size
+    # Made in this way it owns its memory, so that numpy lets every view of it know where that came from.
+    room: Any = np.ndarray.__new__(_Room, (size + size // 8 + 64, *table.shape[1:]), table.dtype)
+    room[: len(table)], room[len(table) : size], room.filled = table, 0, size
     return np.asarray(room.view(np.ndarray)[:size])
 
 
@@ -118,9 +120,12 @@ def _begins(table: Array, room: Array) -> bool:
     return table.ctypes.data == room.ctypes.data and table.strides == room.strides
 
 
-def with_rows(table: Array, positions: Array, rows: npt.ArrayLike) -> Array:
-    """The table with some rows given anew, longer where positions lie past its end. The old one stays as it is."""
-    size = max(len(table), int(np.max(positions, initial=-1)) + 1)
+def with_rows(table: Array, positions: Array, rows: npt.ArrayLike, size: int = 0) -> Array:
+    """The table with some rows given anew, longer where positions lie past its end. The old one stays as it is.
+
+    size: how long it is to be at least, the rows that are not given being zeros.
+    """
+    size = max(len(table), size, int(np.max(positions, initial=-1)) + 1)
     inside = (np.asarray(positions) < len(table)).any()
     longer = _copied(table, size) if inside else grown(table, size)
     longer[positions] = rows

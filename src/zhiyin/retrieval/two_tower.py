@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import Array, Floats, Ints, Longs, grown, unit_rows, with_rows
+from zhiyin.arrays import Array, Floats, Ints, Longs, unit_rows, with_rows
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, require
@@ -216,8 +216,8 @@ class TwoTower:
         need_fitted(self)
         rows = np.asarray(changed, np.int64)
         index = self._searched()
-        self.vectors = with_rows(grown(self.vectors, len(items)), rows, self._towered(items, rows))
-        self.texts = with_rows(grown(self.texts, len(items)), rows, self._texts_of(items, rows))
+        self.vectors = with_rows(self.vectors, rows, self._towered(items, rows), len(items))
+        self.texts = with_rows(self.texts, rows, self._texts_of(items, rows), len(items))
         self._index = index.moved(self.vectors, rows.astype(np.int32))
         if isinstance(self._index, HnswIndex):
             self.graph = self._index.state()
