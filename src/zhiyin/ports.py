@@ -213,6 +213,34 @@ class Store(Protocol):
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How far a store has come. Two that differ tell that somebody wrote meanwhile.
+
+    events: grows with every event, this process's own included. items, users: change with the writes of others.
+    """
+
+    events: int
+    items: int
+    users: tuple[int, int]
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A store that other processes write to, and that tells what they wrote."""
+
+    def marks(self) -> Marks: ...
+
+    def users_since(self, mark: int, most: int, leave_out: Collection[str] = ()) -> set[str] | None:
+        """Who has events after a mark of events; None when there are more than so many. leave_out: kinds of events."""
+
+    def digests(self) -> dict[str, str]:
+        """What tells one content of an item from another, by item."""
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        """Items by id, in order of arrival."""
+
+
 class VectorIndex(Protocol):
     """Nearest vectors by inner product. Always a rebuildable derivative."""
 

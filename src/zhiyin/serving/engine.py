@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
-from zhiyin.erasure import Step, receipt_json
+from zhiyin.erasure import receipt_json
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -33,26 +32,12 @@ from zhiyin.serving.live import Live, try_out
 from zhiyin.serving.search import reasons
 from zhiyin.serving.settings import Settings
 from zhiyin.serving.together import Together
+from zhiyin.serving.versions import Versions, models_json
+from zhiyin.serving.watching import Watching
 from zhiyin.trace import Trace
 from zhiyin.understanding.extract import about
 
 LOG = logging.getLogger("zhiyin.serving")
-
-
-class Versions(Protocol):
-    """Where fitted versions come from. A Workspace is one."""
-
-    def versions(self) -> list[str]: ...
-
-    def current(self) -> str: ...
-
-    def promote(self, version: str) -> None: ...
-
-    def load(self, version: str | None = None) -> Recipe: ...
-
-    def erasing(self) -> AbstractContextManager[Sequence[Step] | None]: ...
-
-    def manifests(self) -> list[dict[str, Any]]: ...
 
 
 class Engine:
@@ -81,11 +66,12 @@ class Engine:
         self.observe: Callable[[Trace], None] = lambda trace: None
         self.on_forget: list[Callable[[str], object]] = []
         self.on_record: list[Callable[[set[str]], None]] = []
-        self._writer = Lock()
+        self._writer, self._promoting = Lock(), Lock()
         self._items = Together(self._put_all)
         self._vectors = vectors
         self._served_before: list[str] = []
         self._started = False
+        self._watching = Watching(self)  # before anything is read, so that nothing written meanwhile is missed
         self.live = self._opened(recipe, version)
         self.live.put(store.catalog.all())
 
@@ -94,9 +80,10 @@ class Engine:
         return Live(version, recipe.recommender, weights, self._vectors)
 
     def start(self) -> None:
-        """Begin what a server does beside the answers: give new items their vectors."""
+        """Begin what a server does beside the answers: encode new items, and watch for what other processes write."""
         self._started = True
         self.live.encoding.start()
+        self._watching.start()
 
     def settle(self) -> None:
         """Wait until every item has its vectors: for commands, whose answers should not depend on when they are asked."""
@@ -104,6 +91,7 @@ class Engine:
 
     def close(self) -> None:
         """Write what waits. The store stays open: it is the owner's."""
+        self._watching.close()
         self.live.close()
         self.impressions.close()
 
@@ -199,6 +187,16 @@ class Engine:
             hear(users)
         return taken
 
+    def reread(self, users: Collection[str] | None) -> None:
+        """Read users again at their next request, everybody for None: another process wrote something of them."""
+        if users is None:
+            self.live.profiles.clear()
+            self.people.recount()
+            return
+        for user in users:
+            self.live.profiles.drop(user)
+        self.people.changed(users)
+
     def knows_item(self, item_id: str) -> bool:
         """Whether an item is in the catalogue, hidden ones included."""
         return item_id in self.live.recommender.items.vocabulary
@@ -230,6 +228,11 @@ class Engine:
         stored = (items for items, one in zip(writes, outcomes, strict=True) if not isinstance(one, Exception))
         self.live.put([item for items in stored for item in items])
         return outcomes
+
+    def take_items(self, items: Sequence[Item]) -> None:
+        """Serve items that another process stored."""
+        with self._items.turn:
+            self.live.put(items)
 
     def delete_item(self, item_id: str) -> None:
         """Erase an item's content and never show it again. Its id is kept, so that its events stay events of something."""
@@ -296,24 +299,24 @@ class Engine:
 
     def models(self) -> dict[str, Any]:
         """The version that serves, its parts and shelves, and the versions there are."""
-        live = self.live
-        recommender = live.recommender
-        return {
-            "current": live.version,
-            "shelves": list(recommender.shelves),
-            "sources": list(recommender.retrievers),
-            "rankers": [type(one).__name__.lower() for one in recommender.rankers],
-            "items": len(recommender.items),
-            "users": len(recommender.users),
-            "versions": self.versions.manifests() if self.versions else [],
-            "damaged": getattr(self.versions, "damaged", dict)(),
-        }
+        return models_json(self.live.snapshot, self.versions)
 
     def promote(self, version: str) -> dict[str, Any]:
         """Serve another version. Requests under way end with the old one; a version that cannot answer is refused."""
         if self.versions is None or version not in self.versions.versions():
             raise Refused(404, "unknown_version", f"no version '{version}'")
-        recipe = self.versions.load(version)
+        with self._promoting:
+            self._serve(self.versions.load(version), version, self.versions.promote)
+        return {"current": version}
+
+    def serve_current(self) -> None:
+        """Serve the version that another process made current."""
+        with self._promoting:
+            if self.versions is not None and (version := self.versions.current()) != self.live.version:
+                self._serve(self.versions.load(version), version, lambda _: None)
+
+    def _serve(self, recipe: Recipe, version: str, first: Callable[[str], None]) -> None:
+        """Serve a version from the next request on, once it has answered one. first: done before it serves."""
         with self._writer, self._items.turn:
             live = self._opened(recipe, version)
             live.put(self.store.catalog.all())
@@ -322,14 +325,13 @@ class Engine:
             except Exception as error:  # whatever a library raises inside: the good version serves on
                 live.close()
                 raise Refused(409, "unusable_version", f"version '{version}' cannot answer: {error}") from error
-            self.versions.promote(version)
+            first(version)
             self._served_before.append(self.live.version)
             before, self.live = self.live, live
         before.close()
         if self._started:
             live.encoding.start()
         LOG.info("version %s serves", version)
-        return {"current": version}
 
     def rollback(self, version: str) -> dict[str, Any]:
         """Leave a version for the one that served before it, or failing that the one made before it."""

@@ -40,6 +40,12 @@ class People:
             if self._counts is not None:
                 self._changed.update(users)
 
+    def recount(self) -> None:
+        """Count everybody anew when next asked."""
+        with self._lock:
+            self._counts = None
+            self._changed.clear()
+
     def _counted(self) -> dict[str, int]:
         log, profiles = self._store.log, self._store.profiles
         if self._counts is None:

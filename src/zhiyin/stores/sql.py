@@ -15,8 +15,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from zhiyin.data.tables import attributes_from_json
 from zhiyin.errors import DataError, SettingError
 from zhiyin.item import Item
-from zhiyin.ports import StoredProfile
+from zhiyin.ports import Marks, StoredProfile
 from zhiyin.stores import schema
+from zhiyin.stores.changes import ITEMS, USERS, SqlChanges
 from zhiyin.stores.connections import empty_log, engine_of, wiped, writing
 from zhiyin.stores.erasures import SqlErasures
 from zhiyin.stores.migrations import migrate
@@ -45,10 +46,10 @@ class SqlStore:
                 index.create(self.engine, checkfirst=True)
         except sa.exc.DatabaseError as error:
             raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
-        self.erasures = SqlErasures(self.engine)
+        self.erasures, self.changes = SqlErasures(self.engine), SqlChanges(self.engine)
         self.log = SqlLog(self.engine, self.erasures)
-        self.catalog = SqlCatalog(self.engine)
-        self.profiles = SqlProfiles(self.engine, self.erasures)
+        self.catalog = SqlCatalog(self.engine, self.changes)
+        self.profiles = SqlProfiles(self.engine, self.erasures, self.changes)
         self.meta = SqlMeta(self.engine)
         if self.meta.get("schema") is None:
             self.meta.put("schema", schema.VERSION)
@@ -69,6 +70,31 @@ class SqlStore:
             for row in connection.execute(sa.select(items.item_id, items.digest).order_by(items.seq)):
                 digest.update(repr(tuple(row)).encode())
         return digest.hexdigest()
+
+    def marks(self) -> Marks:
+        """See Watched."""
+        return self.changes.marks()
+
+    def users_since(self, mark: int, most: int, leave_out: Collection[str] = ()) -> set[str] | None:
+        """See Watched."""
+        events = schema.events.c
+        later = sa.select(events.user_id).where(events.seq > mark)
+        if leave_out:
+            later = later.where(events.event_type.not_in(list(leave_out)))
+        with self.engine.connect() as connection:
+            found = connection.execute(later.limit(most + 1)).scalars().all()
+        return set(found) if len(found) <= most else None
+
+    def digests(self) -> dict[str, str]:
+        """See Watched."""
+        items = schema.items.c
+        with self.engine.connect() as connection:
+            found = connection.execute(sa.select(items.item_id, items.digest)).all()
+        return {item: digest for item, digest in found}  # noqa: C416  rows are tuples, but mypy does not know
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        """See Watched."""
+        return self.catalog.some(ids)
 
     @property
     def file(self) -> Path | None:
@@ -91,8 +117,9 @@ class SqlStore:
 class SqlCatalog:
     """Catalog in SQL."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, changes: SqlChanges) -> None:
         self.engine = engine
+        self._changes = changes
 
     def put(self, items: Iterable[Item]) -> int:
         changed = 0
@@ -106,6 +133,8 @@ class SqlCatalog:
                 if new:
                     connection.execute(_upsert(self.engine, table, "item_id"), new)
                 changed += len(new)
+            if changed:
+                self._changes.note(connection, ITEMS)
         return changed
 
     def get(self, item_id: str) -> Item | None:
@@ -117,11 +146,21 @@ class SqlCatalog:
     def delete(self, item_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.items).where(schema.items.c.item_id == item_id))
+            self._changes.note(connection, ITEMS)
         return done.rowcount > 0
 
     def all(self) -> list[Item]:
         with self.engine.connect() as connection:
             return [_item_of(row) for row in connection.execute(sa.select(schema.items).order_by(schema.items.c.seq))]
+
+    def some(self, ids: Sequence[str]) -> list[Item]:
+        """Items by id, in order of arrival."""
+        rows: list[Any] = []
+        with self.engine.connect() as connection:
+            for start in range(0, len(ids), BATCH):
+                wanted = schema.items.c.item_id.in_(list(ids[start : start + BATCH]))
+                rows += connection.execute(sa.select(schema.items).where(wanted)).all()
+        return [_item_of(row) for row in sorted(rows, key=lambda row: int(row.seq))]
 
     def ids(self) -> list[str]:
         with self.engine.connect() as connection:
@@ -131,9 +170,9 @@ class SqlCatalog:
 class SqlProfiles:
     """ProfileStore in SQL."""
 
-    def __init__(self, engine: sa.Engine, erasures: SqlErasures) -> None:
+    def __init__(self, engine: sa.Engine, erasures: SqlErasures, changes: SqlChanges) -> None:
         self.engine = engine
-        self._erasures = erasures
+        self._erasures, self._changes = erasures, changes
 
     def get(self, user_id: str, version: int | None = None) -> StoredProfile | None:
         table = schema.profiles
@@ -149,6 +188,7 @@ class SqlProfiles:
             try:
                 with writing(self.engine) as connection:
                     self._lift(connection, [profile.user_id])
+                    self._changes.note(connection, USERS)
                     return _put_profile(connection, profile)
             except sa.exc.IntegrityError:  # another writer took the version: take the next
                 continue
@@ -160,6 +200,7 @@ class SqlProfiles:
         stored = 0
         with writing(self.engine) as connection:
             self._lift(connection, [one.user_id for one in profiles])
+            self._changes.note(connection, USERS)
             for profile in profiles:
                 now = known.get(profile.user_id)
                 if now is None or profile_json(now) != profile_json(profile):
@@ -189,6 +230,7 @@ class SqlProfiles:
     def delete(self, user_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.profiles).where(schema.profiles.c.user_id == user_id))
+            self._changes.note(connection, USERS)
         empty_log(self.engine)
         return done.rowcount > 0
 
