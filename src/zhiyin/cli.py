@@ -25,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(cli_llm.app, name="llm")
 app.add_typer(cli_finetune.app, name="finetune")
 app.command()(cli_data.ingest)
+app.command()(cli_data.doctor)
 app.command()(cli_understand.profile)
 app.command()(cli_understand.portraits)
 app.command()(cli_understand.enrich)

@@ -85,3 +85,54 @@ def ingest(
     with Console() as console:
         summary = Workspace(workspace, database).ingest(files, console.progress, asked, dry_run)
     typer.echo(str(summary))
+
+
+def doctor(
+    data: Annotated[
+        list[Path] | None, typer.Argument(help="Files, folders or a workspace; the workspace of -w if none.")
+    ] = None,
+    as_: As = "",
+    name: Names = None,
+    encoding: EncodingName = "",
+    timezone: Zone = "UTC",
+    times: Unit = "",
+    dates: Order = "",
+    ordered: Ordered = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    workspace: Annotated[
+        Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
+    ] = Path(".zhiyin"),
+    database: Annotated[
+        str | None,
+        typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
+    ] = None,
+) -> None:
+    """Look data over, in a store or in files not yet ingested: what is odd is marked with "!"."""
+    import json
+    import time
+
+    from zhiyin.console import Console
+    from zhiyin.errors import DataError
+    from zhiyin.ingest.doctor import look_at_files
+    from zhiyin.ingest.source import STORE
+    from zhiyin.workspace import Workspace
+
+    paths = data or []
+    if len(paths) == 1 and (paths[0] / STORE).is_file():
+        paths, workspace = [], paths[0]
+    if not paths and database is None and not (workspace / STORE).is_file():
+        raise DataError(f"{workspace}: no store there; give files or a folder, or -w WORKSPACE after `zhiyin ingest`")
+    with Console() as console:
+        if paths:
+            asked = asked_of(as_, name, encoding, timezone, times, dates, ordered)
+            found = look_at_files(paths, asked, time.time(), console.progress)
+        else:
+            found = Workspace(workspace, database).doctor()
+    if as_json:
+        rows = [{"about": one.about, "said": one.said, "odd": one.odd} for one in found]
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for one in found:
+        typer.echo(str(one))
+    odd = sum(one.odd for one in found)
+    typer.echo(f"{odd} things to look into, marked with !" if odd else "nothing odd was found")

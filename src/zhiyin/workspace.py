@@ -40,6 +40,7 @@ from zhiyin.stores.sql_log import INCOMING
 from zhiyin.version import Manifest, check_version, load_version, publish, read_manifest, write_version
 
 if TYPE_CHECKING:
+    from zhiyin.data.diagnosis import Finding
     from zhiyin.data.reading.asked import Asked
     from zhiyin.data.reading.summary import Summary
     from zhiyin.distillation import Outcome
@@ -112,6 +113,12 @@ class Workspace:
 
         aside = self.folder / "quarantine"
         return ingest_files(paths, self.store, aside, progress, asked=asked or NOTHING, now=self.clock(), dry=dry)
+
+    def doctor(self) -> list[Finding]:
+        """What is odd about the data in the store."""
+        from zhiyin.ingest.doctor import look_at_store
+
+        return look_at_store(self.store, self.folder / "quarantine", self.clock())
 
     def ingest_demo(self, name: str, progress: Progress = silent) -> None:
         """One of the built-in data sets into the store, unless it is there already."""

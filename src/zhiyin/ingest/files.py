@@ -24,6 +24,9 @@ from zhiyin.errors import DataError
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.progress import Progress, silent
 
+FILES = 50
+"""Files of which the store keeps what their columns were taken for, the last."""
+
 
 def ingest_files(
     paths: Sequence[Path],
@@ -48,7 +51,10 @@ def ingest_files(
         for sheet in sheets:
             _ingest(sheet, store, quarantine_folder, progress, dry)
     summary = Summary([one.summary for one in sheets], skipped)
-    _check(summary, store, sheets)
+    _check(summary, store)
+    if not dry:
+        notes = {**(store.meta.get("files") or {}), **{one.path.name: one.summary.told for one in sheets}}
+        store.meta.put("files", dict(list(notes.items())[-FILES:]))
     return summary
 
 
@@ -168,7 +174,7 @@ def _users(sheet: Sheet, store: Store, dry: bool) -> None:
         sheet.summary.new = store.profiles.put_many(list(changed.values()))
 
 
-def _check(summary: Summary, store: Store, sheets: list[Sheet]) -> None:
+def _check(summary: Summary, store: Store) -> None:
     """What of the events names items and users that nothing is known of, once all files are in."""
     if any(one.events is not None for one in summary.files):
         items, users = set(store.catalog.ids()), set(store.profiles.users())
