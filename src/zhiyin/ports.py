@@ -56,8 +56,14 @@ class EventLog(Protocol):
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         """Events with since <= timestamp < until as columns, in order of arrival."""
 
-    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
-        """Some columns of table()."""
+    def columns(
+        self,
+        names: Sequence[str],
+        since: float | None = None,
+        until: float | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        """Some columns of table(). kinds: of events that are wanted, all when None."""
 
     def bulk(self) -> AbstractContextManager[None]:
         """Around many append_table."""

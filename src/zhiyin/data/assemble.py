@@ -31,15 +31,16 @@ def assemble(
 ) -> Dataset:
     """A dataset of the events that are interactions: their weight is not 0, and no later event took them back.
 
-    events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none), in order of
-    arrival, which settles equal times. now: seconds since 1970, where it is known; no event can be a day later. users:
+    events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none) and, where comments were
+    read, sentiment (see comments.py), in order of arrival, which settles equal times. now: seconds since 1970, where it is known; no event can be a day later. users:
     attributes by user id. edges: user_id, friend_id. What the values mean, where it is not set, is taken from the events;
     the dataset keeps the weights it was made with. show_unlisted: see listed.
     """
     kinds = events["kind"].to_numpy()
     values = events["value"].cast(pl.Float32).fill_null(np.nan).to_numpy()
     weights = weights.with_scale_of(kinds, values)
-    signed = weights.weigh(kinds, values)
+    sentiments = events["sentiment"].to_numpy() if "sentiment" in events.columns else None
+    signed = weights.weigh(kinds, values, sentiments)
     times = events["time"].to_numpy()
     use = (signed != 0) & ~taken_back(events["user_id"], events["item_id"], times, kinds, values)
     kept = events.filter(pl.Series(use))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from zhiyin.data.assemble import assemble
 from zhiyin.data.columns import kind_codes
+from zhiyin.data.comments import sentiments
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.event_ids import Occurrences, event_table
 from zhiyin.data.reading.asked import NOTHING, Asked
@@ -110,15 +112,24 @@ class Tables:
         )
 
 
-def event_columns(table: pl.DataFrame) -> pl.DataFrame:
-    """A table of events (see event_ids) as assemble wants them: user_id, item_id, time, kind, value."""
-    return table.select(
+def event_columns(table: pl.DataFrame, comments: Sequence[str] | None = None) -> pl.DataFrame:
+    """A table of events (see event_ids) as assemble wants them: user_id, item_id, time, kind, value, sentiment.
+
+    comments: the contexts of the comments in the table, in order, where it has no column of them.
+    """
+    found = table.select(
         "user_id",
         "item_id",
         pl.col("timestamp").alias("time"),
         kind_codes(table["event_type"]).alias("kind"),
         pl.col("value"),
     )
+    rows = np.flatnonzero((table["event_type"] == "comment").to_numpy())
+    if not len(rows):
+        return found
+    said = np.full(len(table), np.nan, np.float32)
+    said[rows] = sentiments(table["context"][rows].to_list() if comments is None else comments)
+    return found.with_columns(sentiment=said)
 
 
 def other_clock(clock: bool) -> str:

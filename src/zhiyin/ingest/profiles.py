@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zhiyin.arrays import Bools, Doubles, Floats, Ints
+from zhiyin.data.comments import sentiments
 from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
@@ -120,7 +121,8 @@ class _Reading:
 def _read(past: Past, items: Items, weights: EventWeights) -> _Reading:
     positions = items.vocabulary.positions(past.item_ids)
     # The first ratings ever: no dataset has fixed their scale yet.
-    signed = weights.with_scale_of(past.kinds, past.values).weigh(past.kinds, past.values)
+    said = sentiments(past.contexts) if any(past.contexts) else None
+    signed = weights.with_scale_of(past.kinds, past.values).weigh(past.kinds, past.values, said)
     gone = taken_back(np.zeros(len(past), np.uint8), positions, past.times, past.kinds, past.values)
     return _Reading(past, positions, signed, (positions >= 0) & ~gone)
 

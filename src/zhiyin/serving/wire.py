@@ -92,7 +92,8 @@ class EventIn(Wire):
     value: Number | None = None
     timestamp: Time | None = None
     """Now, when left out."""
-    context: dict[Name, Value | Number | bool | None] = Field(default_factory=dict, max_length=32)
+    context: dict[Name, Long | Number | bool | None] = Field(default_factory=dict, max_length=32)
+    """text: what a comment, a search or a message says."""
     session_id: Id | None = None
     request_id: Id | None = None
     position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None

@@ -89,9 +89,16 @@ class MemoryLog:
         """Around many append_table; nothing to prepare here."""
         yield
 
-    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+    def columns(
+        self,
+        names: Sequence[str],
+        since: float | None = None,
+        until: float | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> pl.DataFrame:
         """Some columns of table()."""
-        return self.table(since, until).select(names)
+        table = self.table(since, until)
+        return (table if kinds is None else table.filter(pl.col("event_type").is_in(list(kinds)))).select(names)
 
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
         with self._lock:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart, tables_apart
 from zhiyin.durable import draft_folder
 from zhiyin.event import Event, circumstances
+from zhiyin.kinds import CODES
 from zhiyin.past import Past
 from zhiyin.ports import Taken
 from zhiyin.stores import schema
@@ -148,13 +149,24 @@ class SqlLog:
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         return self.columns(tuple(SCHEMA), since, until)
 
-    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+    def columns(
+        self,
+        names: Sequence[str],
+        since: float | None = None,
+        until: float | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> pl.DataFrame:
         """Some columns of table(): what training reads needs only five of eleven."""
         unknown = [name for name in names if name not in SCHEMA]
         if unknown:
             raise ValueError(f"no such column: {unknown}; there are {COLUMNS}")
         bounds = [f"timestamp >= {float(since)!r}"] if since is not None else []
         bounds += [f"timestamp < {float(until)!r}"] if until is not None else []
+        if kinds is not None:
+            wrong = [kind for kind in kinds if kind not in CODES]
+            if wrong:
+                raise ValueError(f"no such kind: {wrong}")
+            bounds.append(f"event_type IN ({', '.join(repr(kind) for kind in kinds)})")
         where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         read = self._copy_out if self.engine.dialect.name == "postgresql" else self._read_rows
         return read(tuple(names), f"FROM events{where} ORDER BY seq")
