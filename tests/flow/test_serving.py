@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -97,6 +98,33 @@ def test_the_same_event_sent_twice_is_one(client: TestClient, engine: Engine) ->
     untimed = {"user_id": "new", "item_id": "w03", "event_type": "click"}
     assert client.post("/events", json=[untimed, untimed]).json()["accepted"] == 2
     assert len(engine.store.log.of_user("new")) == 4
+
+
+@pytest.mark.parametrize(
+    "end", ["similar", "picture", "recommendations", "profile", "export", "profile/rollback", "日 本"]
+)
+def test_an_id_that_ends_like_a_route_is_nobody_s_shadow(client: TestClient, end: str) -> None:
+    item, user = f"w01/{end}", f"ann-1/{end}"
+    path, person = f"/items/{quote(item, safe='')}", f"/users/{quote(user, safe='')}"
+    assert client.put(path, json={"title": f"Odd {end}"}).json()["item_id"] == item
+    assert client.get(path).json()["title"] == f"Odd {end}"
+    assert client.get(f"{path}/similar").status_code == 200
+    assert client.delete(path).json()["item_id"] == item
+    assert client.get("/items/w01/similar").json()["items"], "a plain slash parts the path"
+    assert client.put(person, json={"attributes": {"a": "b"}}).json()["user_id"] == user
+    assert client.get(person).json()["attributes"] == {"a": "b"}
+    assert client.get(f"{person}/profile").json()["user_id"] == user
+    assert client.delete(person).json()["user_id"] == user
+
+
+def test_an_edit_that_changes_nothing_is_no_new_version(client: TestClient, engine: Engine) -> None:
+    edit = {"refuse": [["country", "Chile"]], "wish": [["grapes", "Malbec"]]}
+    for _ in range(3):
+        client.patch("/users/ann-3/profile", json=edit)
+        client.put("/users/ann-3", json={"attributes": {"age": "30"}, "friends": ["ann-4"]})
+    assert engine.store.profiles.get("ann-3").version == 2
+    client.patch("/users/ann-3/profile", json={"refuse": [["country", "Italy"]]})
+    assert engine.store.profiles.get("ann-3").version == 3
 
 
 def test_an_id_that_somebody_else_used_drops_nothing(client: TestClient, engine: Engine) -> None:

@@ -27,6 +27,7 @@ from zhiyin.serving.failures import Refused
 from zhiyin.serving.feedback import sentence
 from zhiyin.serving.forgetting import forget_with
 from zhiyin.serving.gate import Gate, Measurements
+from zhiyin.serving.paths import IdPaths
 from zhiyin.serving.pictures import make_pictures
 from zhiyin.serving.portraits import make_portraits
 from zhiyin.serving.reference import reference_page
@@ -71,6 +72,7 @@ def create_app(engine: Engine) -> FastAPI:
     app.include_router(make_chat(engine))
     forget_with(engine)
     app.mount("/web", Assets(directory=WEB, check_dir=False), name="web")
+    app.add_middleware(IdPaths)
     app.add_middleware(Gate, engine=engine, measurements=app.state.measurements)
     return app
 

@@ -255,20 +255,20 @@ class Engine:
         """A user's own edits, which win over what is inferred from the next answer on."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            self._put_profile(people.edited(stored, edit, self.clock()))
+            self._put_profile(people.edited(stored, edit, self.clock()), stored)
         return self.profile(user_id)
 
     def put_user(self, user_id: str, attributes: Mapping[str, str], friends: Sequence[str]) -> StoredProfile:
         """Register a user, or register them anew; their edits stay."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            return self._put_profile(
-                replace(
-                    stored, attributes=dict(attributes), friends=tuple(dict.fromkeys(friends)), updated=self.clock()
-                )
-            )
+            given = replace(stored, attributes=dict(attributes), friends=tuple(dict.fromkeys(friends)))
+            return self._put_profile(replace(given, updated=self.clock()), stored)
 
-    def _put_profile(self, profile: StoredProfile) -> StoredProfile:
+    def _put_profile(self, profile: StoredProfile, now: StoredProfile | None = None) -> StoredProfile:
+        """Store a profile's next version. now: what is stored, where what says the same need not be stored again."""
+        if now is not None and now.version and replace(profile, updated=now.updated) == now:
+            return now
         kept = self.store.profiles.put(profile)
         self.live.profiles.drop(profile.user_id)
         self.people.changed({profile.user_id})

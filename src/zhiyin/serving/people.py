@@ -126,6 +126,8 @@ def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredPro
     wishes = _changed(stored.wishes, edit.get("wishes"), edit["wish"], (*edit["unwish"], *edit["refuse"]))
     if len(refusals) > 1000 or len(wishes) > 1000:
         raise Refused(422, "too_many", "a profile holds at most 1000 refusals and 1000 wishes")
+    if (refusals, wishes) == (stored.refusals, stored.wishes):
+        return stored
     # A summary that a model wrote may speak of what was just refused; until it is written anew the templates' stands.
     return replace(stored, refusals=refusals, wishes=wishes, summary="", updated=now)
 

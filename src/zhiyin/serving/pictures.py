@@ -110,7 +110,7 @@ def make_pictures(engine: Engine) -> APIRouter:
     """The route of pictures."""
     router = APIRouter(responses={404: {"model": wire.Failure}, 422: {"model": wire.Failure}})
 
-    @router.get("/items/{item_id:path}/picture", tags=["items"])
+    @router.get("/items/{item_id:id}/picture", tags=["items"])
     def picture(
         item_id: Annotated[wire.Id, InPath(description="The item's id; may hold slashes.")],
         if_none_match: Annotated[str, Header(max_length=200)] = "",

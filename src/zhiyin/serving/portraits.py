@@ -98,7 +98,7 @@ def make_portraits(engine: Engine) -> APIRouter:
     if model is not None:
         engine.on_record.append(Portraits(engine, model).heard)
 
-    @router.post("/users/{user_id:path}/profile/rollback", tags=["users"])
+    @router.post("/users/{user_id:id}/profile/rollback", tags=["users"])
     def rollback(
         user_id: Annotated[wire.Id, Path(description="The user's id; may hold slashes.")],
         version: Annotated[int, Query(ge=1)],

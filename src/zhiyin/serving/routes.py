@@ -75,7 +75,7 @@ def make_routes(engine: Engine) -> APIRouter:
 
 
 def _answers(router: APIRouter, engine: Engine) -> None:
-    @router.get("/users/{user_id:path}/recommendations", response_model=wire.AnswerOut, tags=["recommendations"])
+    @router.get("/users/{user_id:id}/recommendations", response_model=wire.AnswerOut, tags=["recommendations"])
     async def recommendations(
         user_id: UserId,
         n: Many = 10,
@@ -103,7 +103,7 @@ def _answers(router: APIRouter, engine: Engine) -> None:
             return reply(recommend_body(engine, body))
         return reply(await run_in_threadpool(recommend_body, engine, body))
 
-    @router.get("/items/{item_id:path}/similar", response_model=wire.AnswerOut, tags=["recommendations"])
+    @router.get("/items/{item_id:id}/similar", response_model=wire.AnswerOut, tags=["recommendations"])
     def similar(item_id: ItemId, n: Many = 10, lang: wire.Language = "en") -> Response:
         """Items like this one."""
         return reply(engine.similar(item_id, n, lang))
@@ -148,7 +148,7 @@ def _items(router: APIRouter, engine: Engine) -> None:
         changed = engine.put_items([item_of(one.item_id, one) for one in body.items])
         return reply({"received": len(body.items), "changed": changed})
 
-    @router.put("/items/{item_id:path}", tags=["items"])
+    @router.put("/items/{item_id:id}", tags=["items"])
     def put_item(item_id: ItemId, body: wire.ItemIn) -> Response:
         """Add or replace an item. It can be recommended in the next request, from its text alone."""
         changed = engine.put_items([item_of(item_id, body)])
@@ -156,19 +156,19 @@ def _items(router: APIRouter, engine: Engine) -> None:
 
     patching = Lock()
 
-    @router.patch("/items/{item_id:path}", tags=["items"])
+    @router.patch("/items/{item_id:id}", tags=["items"])
     def patch_item(item_id: ItemId, body: wire.ItemPatch) -> Response:
         """Change what is given of an item and leave the rest; an attribute given as null is taken away."""
         with patching:  # so that of two changes at once neither is lost
             changed = engine.put_items([patched(engine.item(item_id), body.model_dump(exclude_unset=True))])
         return reply({"item_id": item_id, "changed": bool(changed)})
 
-    @router.get("/items/{item_id:path}", tags=["items"])
+    @router.get("/items/{item_id:id}", tags=["items"])
     def get_item(item_id: ItemId) -> Response:
         """An item."""
         return reply(item_json(engine.item(item_id)))
 
-    @router.delete("/items/{item_id:path}", tags=["items"])
+    @router.delete("/items/{item_id:id}", tags=["items"])
     def delete_item(item_id: ItemId) -> Response:
         """Erase an item's content and never show it again."""
         engine.delete_item(item_id)
@@ -186,33 +186,33 @@ def _users(router: APIRouter, engine: Engine) -> None:
         """Users whose id holds a text, those with the most events first."""
         return reply(engine.people.find(q, limit))
 
-    @router.get("/users/{user_id:path}/profile", tags=["users"])
+    @router.get("/users/{user_id:id}/profile", tags=["users"])
     def profile(user_id: UserId) -> Response:
         """What is known of a user: topics with their weight and the items behind them."""
         return reply(engine.profile(user_id))
 
-    @router.patch("/users/{user_id:path}/profile", tags=["users"], responses={409: {"model": wire.Failure}})
+    @router.patch("/users/{user_id:id}/profile", tags=["users"], responses={409: {"model": wire.Failure}})
     def edit_profile(user_id: UserId, body: wire.ProfileEdit) -> Response:
         """A user's own edits; they win over what is inferred from the next answer on."""
         return reply(engine.edit_profile(user_id, body.model_dump()))
 
-    @router.get("/users/{user_id:path}/export", tags=["users"])
+    @router.get("/users/{user_id:id}/export", tags=["users"])
     def export(user_id: UserId) -> Response:
         """Everything kept of a user."""
         return reply(engine.export(user_id))
 
-    @router.put("/users/{user_id:path}", tags=["users"])
+    @router.put("/users/{user_id:id}", tags=["users"])
     def put_user(user_id: UserId, body: wire.UserIn) -> Response:
         """Register a user, with attributes and friends."""
         stored = engine.put_user(user_id, body.attributes, body.friends)
         return reply({"user_id": user_id, "version": stored.version})
 
-    @router.get("/users/{user_id:path}", tags=["users"])
+    @router.get("/users/{user_id:id}", tags=["users"])
     def get_user(user_id: UserId) -> Response:
         """What a user registered, and how many events they have."""
         return reply(engine.user(user_id))
 
-    @router.delete("/users/{user_id:path}", tags=["users"])
+    @router.delete("/users/{user_id:id}", tags=["users"])
     def delete_user(user_id: UserId) -> Response:
         """Forget a user: events, profile and everything made of them."""
         return reply(engine.delete_user(user_id))

@@ -142,9 +142,24 @@ class SqlLog:
         one = schema.events.c
         context = sa.case((one.event_type == "comment", one.context), else_="")
         query = sa.select(one.event_id, one.item_id, one.event_type, one.timestamp, one.value, context)
-        query = query.where(one.user_id == user_id, one.event_type.in_(list(kinds)))
-        with self.engine.connect() as connection:
-            return Past.of_rows(connection.execute(query.order_by(one.timestamp, one.seq)).all())
+        query = query.where(one.user_id == user_id, one.event_type.in_(list(kinds))).order_by(one.timestamp, one.seq)
+        return Past.of_rows(self._raw_rows(query))
+
+    def _raw_rows(self, query: Any) -> list[Any]:
+        """The rows as the driver gives them: for a person of 60,000 events half the time goes into wrapping them."""
+        compiled = query.compile(self.engine, compile_kwargs={"render_postcompile": True})
+        raw: Any = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute(
+                str(compiled),
+                compiled.params
+                if compiled.positiontup is None
+                else tuple(compiled.params[name] for name in compiled.positiontup),
+            )
+            return list(cursor.fetchall())
+        finally:
+            raw.close()
 
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         return self.columns(tuple(SCHEMA), since, until)
