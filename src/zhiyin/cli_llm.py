@@ -75,9 +75,7 @@ def forget(user: str, workspace: Folder = HERE) -> None:
 
 @app.command()
 def finetune(
-    data: Annotated[
-        list[Path] | None, typer.Option("--data", "-d", help="Files of events and items, or folders of them.")
-    ] = None,
+    data: Annotated[Path | None, typer.Option("--data", "-d", help="A folder with events.* and items.*.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where adapter and report go.")] = None,
     workspace: Folder = HERE,
     model: Annotated[str, typer.Option(help="A folder or .gguf file; SmolLM2-135M-Instruct by default.")] = "",
@@ -95,7 +93,7 @@ def finetune(
     Without --data it learns from the workspace's store, and the adapter lies in the folder of its current version.
     """
     from zhiyin.console import Console
-    from zhiyin.ingest.source import dataset_of
+    from zhiyin.data.readers import read_folder
     from zhiyin.llm.finetune import Tuning, finetune
     from zhiyin.llm.tuning_report import as_text
 
@@ -109,6 +107,6 @@ def finetune(
             dataset = opened.dataset(load_recipe("popular"), console.progress)
             out = out or opened.versions_folder / opened.current() / "adapter"
         else:
-            dataset = dataset_of(data)[0]
+            dataset = read_folder(data)
         report = finetune(dataset, out or Path("adapter"), model, tuning, console.progress)
     typer.echo(as_text(report))

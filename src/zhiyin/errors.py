@@ -35,11 +35,9 @@ class DataError(ZhiyinError, ValueError):
 class MissingColumn(DataError):
     """A table lacks a column that is needed."""
 
-    def __init__(
-        self, wanted: str, found: Iterable[str], where: str, hint: str = "Rename the column or add it."
-    ) -> None:
+    def __init__(self, wanted: str, found: Iterable[str], where: str) -> None:
         listed = ", ".join(sorted(found)) or "none"
-        super().__init__(f"{where}: no column '{wanted}'. Columns found: {listed}. {hint}")
+        super().__init__(f"{where}: no column '{wanted}'. Columns found: {listed}. Rename the column or add it.")
 
 
 class UnknownId(DataError, KeyError):

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from zhiyin.attributes import Attribute
-from zhiyin.item import Item
+from zhiyin.item import Attribute, Item
 
 SCHEMA = {
     "item_id": pl.String,

@@ -13,16 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zhiyin.data.tables import attributes_from_json
-from zhiyin.errors import DataError, SettingError
+from zhiyin.errors import DataError, SettingError, require
 from zhiyin.item import Item
-from zhiyin.ports import Marks, StoredProfile
+from zhiyin.ports import StoredProfile
 from zhiyin.stores import schema
-from zhiyin.stores.changes import ITEMS, USERS, SqlChanges
-from zhiyin.stores.connections import empty_log, engine_of, wiped, writing
-from zhiyin.stores.erasures import SqlErasures
 from zhiyin.stores.migrations import migrate
 from zhiyin.stores.rows import item_digest, profile_json, profile_of
-from zhiyin.stores.sql_log import SqlLog
+from zhiyin.stores.sql_log import SqlLog, wipe_log
 
 BATCH = 500
 """Rows a statement writes or asks for at once."""
@@ -38,7 +35,7 @@ class SqlStore:
     def __init__(self, url: str, sync: str = "normal") -> None:
         if sync not in ("normal", "full"):
             raise SettingError(f"store sync = {sync!r}: must be 'normal' or 'full'")
-        self.engine = engine_of(url, sync)
+        self.engine = _engine(url, sync)
         try:
             migrate(self.engine)
             schema.metadata.create_all(self.engine)
@@ -46,10 +43,9 @@ class SqlStore:
                 index.create(self.engine, checkfirst=True)
         except sa.exc.DatabaseError as error:
             raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
-        self.erasures, self.changes = SqlErasures(self.engine), SqlChanges(self.engine)
-        self.log = SqlLog(self.engine, self.erasures)
-        self.catalog = SqlCatalog(self.engine, self.changes)
-        self.profiles = SqlProfiles(self.engine, self.erasures, self.changes)
+        self.log = SqlLog(self.engine)
+        self.catalog = SqlCatalog(self.engine)
+        self.profiles = SqlProfiles(self.engine)
         self.meta = SqlMeta(self.engine)
         if self.meta.get("schema") is None:
             self.meta.put("schema", schema.VERSION)
@@ -58,56 +54,32 @@ class SqlStore:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""
         events, items, profiles = schema.events.c, schema.items.c, schema.profiles.c
         with self.engine.connect() as connection:
-            size = sa.func.sum(sa.func.length(profiles.body))  # an erased friend shortens every version that named them
             counted = sa.select(sa.func.count(), sa.func.max(events.seq))
             if kinds is not None:
                 counted = counted.where(events.event_type.in_(list(kinds)))
             facts = [
                 tuple(connection.execute(counted).one()),
-                tuple(connection.execute(sa.select(sa.func.count(), sa.func.sum(profiles.version), size)).one()),
+                tuple(connection.execute(sa.select(sa.func.count(), sa.func.sum(profiles.version))).one()),
             ]
             digest = blake2b(repr(facts).encode(), digest_size=16)
             for row in connection.execute(sa.select(items.item_id, items.digest).order_by(items.seq)):
                 digest.update(repr(tuple(row)).encode())
         return digest.hexdigest()
 
-    def marks(self) -> Marks:
-        """See Watched."""
-        return self.changes.marks()
-
-    def users_since(self, mark: int, most: int, leave_out: Collection[str] = ()) -> set[str] | None:
-        """See Watched."""
-        events = schema.events.c
-        later = sa.select(events.user_id).where(events.seq > mark)
-        if leave_out:
-            later = later.where(events.event_type.not_in(list(leave_out)))
-        with self.engine.connect() as connection:
-            found = connection.execute(later.limit(most + 1)).scalars().all()
-        return set(found) if len(found) <= most else None
-
-    def digests(self) -> dict[str, str]:
-        """See Watched."""
-        items = schema.items.c
-        with self.engine.connect() as connection:
-            found = connection.execute(sa.select(items.item_id, items.digest)).all()
-        return {item: digest for item, digest in found}  # noqa: C416  rows are tuples, but mypy does not know
-
-    def items(self, ids: Sequence[str]) -> list[Item]:
-        """See Watched."""
-        return self.catalog.some(ids)
-
     @property
     def file(self) -> Path | None:
         """The database's file; None where a server of its own keeps it."""
         return Path(str(self.engine.url.database)) if self.engine.dialect.name == "sqlite" else None
 
-    def empty_log(self) -> bool:
-        """Empty SQLite's write-ahead log; False where somebody is reading."""
-        return empty_log(self.engine)
+    def wait_at_most(self, seconds: float) -> None:
+        """From now on wait so long for a lock that another process holds, not the minute that a command has for it."""
+        if self.engine.dialect.name == "sqlite":
 
-    def wipe(self, texts: Collection[str]) -> bool:
-        """See Store. A PostgreSQL server clears what was deleted by its own vacuum."""
-        return self.file is None or wiped(self.engine, self.file, texts)
+            @sa.event.listens_for(self.engine, "connect")
+            def _patience(connection: Any, _record: Any) -> None:
+                connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+            self.engine.dispose()  # those that are open wait longer
 
     def close(self) -> None:
         """Give the connections back."""
@@ -117,9 +89,8 @@ class SqlStore:
 class SqlCatalog:
     """Catalog in SQL."""
 
-    def __init__(self, engine: sa.Engine, changes: SqlChanges) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._changes = changes
 
     def put(self, items: Iterable[Item]) -> int:
         changed = 0
@@ -133,8 +104,6 @@ class SqlCatalog:
                 if new:
                     connection.execute(_upsert(self.engine, table, "item_id"), new)
                 changed += len(new)
-            if changed:
-                self._changes.note(connection, ITEMS)
         return changed
 
     def get(self, item_id: str) -> Item | None:
@@ -146,33 +115,18 @@ class SqlCatalog:
     def delete(self, item_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.items).where(schema.items.c.item_id == item_id))
-            self._changes.note(connection, ITEMS)
         return done.rowcount > 0
 
     def all(self) -> list[Item]:
         with self.engine.connect() as connection:
             return [_item_of(row) for row in connection.execute(sa.select(schema.items).order_by(schema.items.c.seq))]
 
-    def some(self, ids: Sequence[str]) -> list[Item]:
-        """Items by id, in order of arrival."""
-        rows: list[Any] = []
-        with self.engine.connect() as connection:
-            for start in range(0, len(ids), BATCH):
-                wanted = schema.items.c.item_id.in_(list(ids[start : start + BATCH]))
-                rows += connection.execute(sa.select(schema.items).where(wanted)).all()
-        return [_item_of(row) for row in sorted(rows, key=lambda row: int(row.seq))]
-
-    def ids(self) -> list[str]:
-        with self.engine.connect() as connection:
-            return list(connection.execute(sa.select(schema.items.c.item_id).order_by(schema.items.c.seq)).scalars())
-
 
 class SqlProfiles:
     """ProfileStore in SQL."""
 
-    def __init__(self, engine: sa.Engine, erasures: SqlErasures, changes: SqlChanges) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
-        self._erasures, self._changes = erasures, changes
 
     def get(self, user_id: str, version: int | None = None) -> StoredProfile | None:
         table = schema.profiles
@@ -186,9 +140,7 @@ class SqlProfiles:
     def put(self, profile: StoredProfile) -> StoredProfile:
         for _ in range(20):
             try:
-                with writing(self.engine) as connection:
-                    self._lift(connection, [profile.user_id])
-                    self._changes.note(connection, USERS)
+                with self.engine.begin() as connection:
                     return _put_profile(connection, profile)
             except sa.exc.IntegrityError:  # another writer took the version: take the next
                 continue
@@ -198,19 +150,13 @@ class SqlProfiles:
         """Store each as its user's next version unless it says what is stored already. Returns how many were stored."""
         known = {one.user_id: one for one in self.all()}
         stored = 0
-        with writing(self.engine) as connection:
-            self._lift(connection, [one.user_id for one in profiles])
-            self._changes.note(connection, USERS)
+        with self.engine.begin() as connection:
             for profile in profiles:
                 now = known.get(profile.user_id)
                 if now is None or profile_json(now) != profile_json(profile):
                     _put_profile(connection, profile)
                     stored += 1
         return stored
-
-    def _lift(self, connection: sa.Connection, users: Sequence[str]) -> None:
-        """Who registers or edits their profile is there again."""
-        self._erasures.lift(connection, self._erasures.barred(connection, users))
 
     def all(self) -> list[StoredProfile]:
         """The newest version of every profile, ordered by user."""
@@ -230,8 +176,7 @@ class SqlProfiles:
     def delete(self, user_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.profiles).where(schema.profiles.c.user_id == user_id))
-            self._changes.note(connection, USERS)
-        empty_log(self.engine)
+        wipe_log(self.engine)
         return done.rowcount > 0
 
 
@@ -252,6 +197,31 @@ class SqlMeta:
         """Set a key."""
         with self.engine.begin() as connection:
             connection.execute(_upsert(self.engine, schema.meta, "key"), [{"key": key, "value": json.dumps(value)}])
+
+
+def _engine(url: str, sync: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise SettingError(
+            f"store url {url!r}: must be like sqlite:///file.db or postgresql://user@host/name"
+        ) from error
+    if parsed.get_backend_name() == "postgresql":
+        require("psycopg", "postgres")
+        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise SettingError(
+            f"store url {url!r}: must name an SQLite file or a PostgreSQL database; for memory, MemoryStore"
+        )
+    engine = sa.create_engine(parsed, connect_args={"timeout": 60})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        # What is deleted is also gone from the file's free pages.
+        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -131072", "secure_delete = ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine
 
 
 def _upsert(engine: sa.Engine, table: sa.Table, key: str) -> Any:

@@ -1,1 +1,0 @@
-"""Text as such: what any text says, whatever it is about."""
