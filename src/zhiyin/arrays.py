@@ -39,6 +39,29 @@ def top_n(scores: Floats, n: int) -> Ints:
     return chosen[order].astype(np.int32)
 
 
+def top_rows(rows: Floats, n: int) -> list[Ints]:
+    """top_n of every row, many rows at once. rows: [rows, items]. Returns for each at most n positions."""
+    size = rows.shape[1]
+    if not 0 < n < size or not len(rows):
+        return [top_n(row, n) for row in rows]
+    best = np.partition(rows, size - n, axis=1)[:, size - n :]
+    edges = best[:, 0]
+    # Where fewer than n are finite the edge is NEVER, and NaN counts as the highest: those rows are looked at one by one.
+    plain = np.isfinite(best).all(1)
+    found = [np.empty(0, np.int32)] * len(rows)
+    for row in np.flatnonzero(~plain).tolist():
+        found[row] = top_n(rows[row], n)
+    good = rows if plain.all() else rows[plain]
+    owners, chosen = np.divmod(np.flatnonzero(good >= edges[plain][:, None]), size)
+    order = np.lexsort((-good[owners, chosen], owners))  # stable: equal scores stay in order of position
+    chosen = chosen[order].astype(np.int32)
+    counts = np.bincount(owners, minlength=len(good))
+    starts = np.cumsum(counts) - counts
+    for row, start, count in zip(np.flatnonzero(plain).tolist(), starts.tolist(), counts.tolist(), strict=True):
+        found[row] = chosen[start : start + min(n, count)]
+    return found
+
+
 def unit_rows(vectors: Array) -> Floats:
     """The rows scaled to length 1; a row of zeros stays zeros. vectors: [rows, width]."""
     vectors = np.asarray(vectors, np.float32)
@@ -80,13 +103,15 @@ def grown(table: Array, size: int) -> Array:
     with _rooms:
         if isinstance(room, _Room) and len(room) >= size and room.filled == len(table) and _begins(table, room):
             room.filled = size
+            room[len(table) : size] = 0
             return room.view(np.ndarray)[:size]
     return _copied(table, size)
 
 
 def _copied(table: Array, size: int) -> Array:
-    room: Any = np.zeros((size + size // 8 + 64, *table.shape[1:]), table.dtype).view(_Room)
-    room[: len(table)], room.filled = table, size
+    # Made in this way it owns its memory, so that numpy lets every view of it know where that came from.
+    room: Any = np.ndarray.__new__(_Room, (size + size // 8 + 64, *table.shape[1:]), table.dtype)
+    room[: len(table)], room[len(table) : size], room.filled = table, 0, size
     return np.asarray(room.view(np.ndarray)[:size])
 
 
@@ -95,9 +120,12 @@ def _begins(table: Array, room: Array) -> bool:
     return table.ctypes.data == room.ctypes.data and table.strides == room.strides
 
 
-def with_rows(table: Array, positions: Array, rows: npt.ArrayLike) -> Array:
-    """The table with some rows given anew, longer where positions lie past its end. The old one stays as it is."""
-    size = max(len(table), int(np.max(positions, initial=-1)) + 1)
+def with_rows(table: Array, positions: Array, rows: npt.ArrayLike, size: int = 0) -> Array:
+    """The table with some rows given anew, longer where positions lie past its end. The old one stays as it is.
+
+    size: how long it is to be at least, the rows that are not given being zeros.
+    """
+    size = max(len(table), size, int(np.max(positions, initial=-1)) + 1)
     inside = (np.asarray(positions) < len(table)).any()
     longer = _copied(table, size) if inside else grown(table, size)
     longer[positions] = rows

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints
+from zhiyin.opinions import Opinions, opinions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Candidates:
 
     items: positions in the catalogue, no repeats. scores: the current score, higher is better. sources: names of the
     retrievers; source_scores [n, sources] and source_ranks [n, sources]: what each gave (nan / 0 where it gave nothing,
-    ranks from 1). actions: names of predicted actions; predictions [n, actions]. shares [n, sources]: how much of the
+    ranks from 1). opinions: the same scores on a bounded scale, which is what rankers read (see opined). actions: names of predicted actions; predictions [n, actions]. shares [n, sources]: how much of the
     ranker's score each source carried (≥ 0). contributions: by source, [n, history length], how much each event of
     the history carried. reasons: per item. dropped: what was left out on the way, and why. propensities [n]: the
     chance each item had of its place, given those before it; None where nothing was drawn.
@@ -60,6 +61,7 @@ class Candidates:
     sources: tuple[str, ...] = ()
     source_scores: Floats | None = None
     source_ranks: Ints | None = None
+    opinions: Opinions | None = None
     actions: tuple[str, ...] = ()
     predictions: Floats | None = None
     shares: Floats | None = None
@@ -70,6 +72,14 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def opined(self) -> Opinions:
+        """The sources' opinions: those measured when the sources were merged, or else among these candidates alone."""
+        if self.opinions is not None:
+            return self.opinions
+        scores = self.source_scores
+        return opinions_of(np.empty((len(self), 0), np.float32) if scores is None else scores)
 
     @classmethod
     def none(cls) -> Candidates:
@@ -89,6 +99,7 @@ class Candidates:
             scores=self.scores[rows],
             source_scores=None if self.source_scores is None else self.source_scores[rows],
             source_ranks=None if self.source_ranks is None else self.source_ranks[rows],
+            opinions=None if self.opinions is None else self.opinions.take(rows),
             predictions=None if self.predictions is None else self.predictions[rows],
             shares=None if self.shares is None else self.shares[rows],
             contributions={source: matrix[rows] for source, matrix in self.contributions.items()},

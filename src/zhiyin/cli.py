@@ -10,24 +10,28 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_distill, cli_finetune, cli_keys, cli_llm, cli_replay, cli_tune, cli_understand
+from zhiyin import cli_data, cli_distill, cli_erase, cli_finetune, cli_llm, cli_replay, cli_tune, cli_understand
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_llm.app, name="llm")
-app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_finetune.app, name="finetune")
+app.command()(cli_data.ingest)
+app.command()(cli_data.doctor)
 app.command()(cli_understand.profile)
 app.command()(cli_understand.portraits)
 app.command()(cli_understand.enrich)
 app.command()(cli_distill.distill)
+app.command()(cli_erase.erase)
+app.command()(cli_erase.erasures)
 app.command()(cli_tune.tune)
 app.command()(cli_replay.replay)
 
@@ -59,16 +63,6 @@ def _open(folder: Path, database: str | None) -> Workspace:
     from zhiyin.workspace import Workspace
 
     return Workspace(folder, database)
-
-
-@app.command()
-def ingest(files: list[Path], workspace: Folder = HERE, database: Database = None) -> None:
-    """Read events, items, users and edges from files into the store."""
-    from zhiyin.console import Console
-
-    with Console() as console:
-        summary = _open(workspace, database).ingest(files, console.progress)
-    typer.echo(str(summary))
 
 
 @app.command()
@@ -116,27 +110,35 @@ def serve(
 
 @app.command()
 def evaluate(
-    data: Annotated[
-        Path, typer.Option("--data", "-d", help="A folder with events.* and optional items.*, users.*, edges.*.")
-    ],
+    data: cli_data.Data,
     recipe: RecipeName = "default",
     split: Annotated[str, typer.Option(help="time or leave-one-out")] = "time",
     tune: Annotated[int, typer.Option(help="Trials per part on validation; 0 keeps the recipe's settings.")] = 8,
     users: Annotated[int | None, typer.Option(help="Test on a random sample of so many users.")] = None,
     core: Annotated[int, typer.Option(help="Leave out users and items with fewer events.")] = 0,
+    mask: Annotated[
+        str, typer.Option(help="What lists leave out of what was met: recipe, all (as papers do) or none.")
+    ] = "recipe",
     seed: int = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write the report as a page with plots.")] = None,
+    name: cli_data.Names = None,
+    encoding: cli_data.EncodingName = "",
+    timezone: cli_data.Zone = "UTC",
+    times: cli_data.Unit = "",
+    dates: cli_data.Order = "",
+    ordered: cli_data.Ordered = False,
 ) -> None:
-    """Measure a recipe or a part on a folder of data, beside the baselines, with intervals."""
+    """Measure a recipe or a part on data, beside the baselines, with intervals."""
     from zhiyin.console import Console
     from zhiyin.evaluation.report import print_report
     from zhiyin.evaluation.run import run_evaluation
 
+    asked = cli_data.asked_of("", name, encoding, timezone, times, dates, ordered)
     with Console() as console:
         report = run_evaluation(
             data, recipe, split, json_path=json_file, html_path=html_file, tune_budget=tune, core=core, users=users,
-            seed=seed, progress=console.progress,
+            seed=seed, mask=mask, asked=asked, now=time.time(), progress=console.progress,
         )  # fmt: skip
     print_report(report)
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli_data import Data
+
 app = typer.Typer(no_args_is_help=True, help="Train what a recipe then reads, such as the text encoder.")
 
 
@@ -17,7 +19,7 @@ def _of() -> None:
 
 @app.command()
 def encoder(
-    data: Annotated[Path, typer.Option("--data", "-d", help="A folder with events.* and items.*.")],
+    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the trained layers and the report go.")],
     base: Annotated[str, typer.Option(help="minilm, tiny, or the folder of a model built like BERT.")] = "minilm",
     layers: Annotated[int, typer.Option(min=0, help="Upper layers to train; 0 trains the head alone.")] = 1,
@@ -33,11 +35,11 @@ def encoder(
     A recipe then reads the folder: in its encode table, use = "finetuned" and folder = "…".
     """
     from zhiyin.console import Console
-    from zhiyin.data.readers import read_folder
     from zhiyin.evaluation.finetune import as_lines, finetune_encoder
+    from zhiyin.ingest.source import dataset_of
     from zhiyin.learning.contrastive import Contrast
 
     settings = Contrast(epochs=epochs, pairs=pairs, learning_rate=learning_rate, seed=seed)
     with Console() as console:
-        done = finetune_encoder(read_folder(data), base, layers, rank, max_tokens, settings, out, console.progress)
+        done = finetune_encoder(dataset_of(data)[0], base, layers, rank, max_tokens, settings, out, console.progress)
     as_lines(done, typer.echo)

@@ -75,7 +75,9 @@ def forget(user: str, workspace: Folder = HERE) -> None:
 
 @app.command()
 def finetune(
-    data: Annotated[Path | None, typer.Option("--data", "-d", help="A folder with events.* and items.*.")] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option("--data", "-d", help="Files of events and items, or folders of them.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where adapter and report go.")] = None,
     workspace: Folder = HERE,
     model: Annotated[str, typer.Option(help="A folder or .gguf file; SmolLM2-135M-Instruct by default.")] = "",
@@ -93,7 +95,7 @@ def finetune(
     Without --data it learns from the workspace's store, and the adapter lies in the folder of its current version.
     """
     from zhiyin.console import Console
-    from zhiyin.data.readers import read_folder
+    from zhiyin.ingest.source import dataset_of
     from zhiyin.llm.finetune import Tuning, finetune
     from zhiyin.llm.tuning_report import as_text
 
@@ -107,6 +109,6 @@ def finetune(
             dataset = opened.dataset(load_recipe("popular"), console.progress)
             out = out or opened.versions_folder / opened.current() / "adapter"
         else:
-            dataset = read_folder(data)
+            dataset = dataset_of(data)[0]
         report = finetune(dataset, out or Path("adapter"), model, tuning, console.progress)
     typer.echo(as_text(report))

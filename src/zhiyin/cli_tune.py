@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli_data import Data, EncodingName, Names, Order, Ordered, Unit, Zone, asked_of
+
 
 def tune(
-    data: Annotated[
-        Path, typer.Option("--data", "-d", help="A folder with events.* and optional items.*, users.*, edges.*.")
-    ],
+    data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the tuned recipe goes, a .toml file.")],
     recipe: Annotated[
         str, typer.Option("--recipe", "-r", help="A recipe's name or .toml file, or a retriever's name.")
@@ -35,6 +35,12 @@ def tune(
     users: Annotated[int, typer.Option(min=1, help="Validation users a trial is measured on.")] = 3000,
     core: Annotated[int, typer.Option(help="Leave out users and items with fewer events.")] = 0,
     seed: int = 0,
+    name: Names = None,
+    encoding: EncodingName = "",
+    timezone: Zone = "UTC",
+    times: Unit = "",
+    dates: Order = "",
+    ordered: Ordered = False,
 ) -> None:
     """Search settings on validation within a budget, by Optuna, and write the recipe that won.
 
@@ -54,7 +60,7 @@ def tune(
         raise SettingError(f"--out {out}: a recipe is a .toml file")
     with Console() as console:
         found = searched(
-            data, recipe, split, core=core, part=part, trials=trials, seconds=seconds or None, ranges=ranges, wide=wide,
+            data, recipe, split, asked=asked_of("", name, encoding, timezone, times, dates, ordered), core=core, part=part, trials=trials, seconds=seconds or None, ranges=ranges, wide=wide,
             file=study, users=users, seed=seed, progress=console.progress,
         )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -96,7 +96,7 @@ def distill(
     the student has nothing that can be taught.
     """
     check_teachable(student)
-    past, found = held_out(dataset, "auto")
+    past, found = held_out(dataset, "auto", teacher.filter.hiding)
     cases = found[0]
     judging, teaching = apart(cases, judges, seed)
     progress("fit the teacher on the past")

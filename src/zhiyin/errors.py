@@ -35,9 +35,11 @@ class DataError(ZhiyinError, ValueError):
 class MissingColumn(DataError):
     """A table lacks a column that is needed."""
 
-    def __init__(self, wanted: str, found: Iterable[str], where: str) -> None:
+    def __init__(
+        self, wanted: str, found: Iterable[str], where: str, hint: str = "Rename the column or add it."
+    ) -> None:
         listed = ", ".join(sorted(found)) or "none"
-        super().__init__(f"{where}: no column '{wanted}'. Columns found: {listed}. Rename the column or add it.")
+        super().__init__(f"{where}: no column '{wanted}'. Columns found: {listed}. {hint}")
 
 
 class UnknownId(DataError, KeyError):

@@ -8,16 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import TypeAlias
 
 import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Bools, Doubles, Floats, Longs, grown, replaced, with_rows
+from zhiyin.attributes import Attribute, is_topic, out_of_stock
 from zhiyin.errors import DataError
 from zhiyin.vocabulary import Vocabulary
-
-Attribute: TypeAlias = str | float | bool | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +45,19 @@ class Item:
                 )
 
     def tags(self) -> tuple[tuple[str, str], ...]:
-        """The textual attributes as (name, value) pairs."""
+        """The texts among the attributes that say what the item is about, as (name, value) pairs: no dates, ids or links."""
         pairs: list[tuple[str, str]] = []
         for name, value in self.attributes.items():
-            if isinstance(value, str):
-                pairs.append((name, value))
-            elif isinstance(value, tuple):
-                pairs.extend((name, one) for one in value)
+            texts = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+            pairs.extend((name, one) for one in texts if is_topic(name, one))
         return tuple(pairs)
 
     def content(self) -> str:
-        """What an encoder reads: title, attribute values, text."""
-        values = [
-            ", ".join(value) if isinstance(value, tuple) else value
-            for value in self.attributes.values()
-            if isinstance(value, str | tuple)
-        ]
-        return ". ".join(part for part in (self.title, *values, self.text) if part)
+        """What an encoder reads: title, topics, text."""
+        values: dict[str, str] = {}
+        for name, value in self.tags():
+            values[name] = f"{values[name]}, {value}" if name in values else value
+        return ". ".join(part for part in (self.title, *values.values(), self.text) if part)
 
     def content_hash(self) -> str:
         """Changes exactly when the content does."""
@@ -98,6 +92,7 @@ class Items:
         self._begin = np.array([_begin(row) for row in self.rows], np.float64)
         self._end = np.array([_end(row) for row in self.rows], np.float64)
         self._hidden = np.array([row.hidden for row in self.rows], np.bool_)
+        self._out = np.array([out_of_stock(row.attributes) for row in self.rows], np.bool_)
 
     @classmethod
     def of(cls, rows: Iterable[Item], ids: Iterable[str] = ()) -> Items:
@@ -143,6 +138,7 @@ class Items:
         moved._begin = with_rows(self._begin, rows, [_begin(item) for item in items])
         moved._end = with_rows(self._end, rows, [_end(item) for item in items])
         moved._hidden = with_rows(self._hidden, rows, [item.hidden for item in items])
+        moved._out = with_rows(self._out, rows, [out_of_stock(item.attributes) for item in items])
         for space in self.vectors:
             given = {at: one[space] for at, one in zip(positions, vectors, strict=False) if space in one}
             if given:
@@ -159,14 +155,19 @@ class Items:
         return moved
 
     def available(self, now: float) -> Bools:
-        """Which items may be shown at a moment: not hidden, begun and not ended; at no known moment (0) all windows are
-        open. [items]"""
+        """Which items may be shown at a moment: not hidden, in stock, begun and not ended; at no known moment (0) all
+        windows are open. [items]"""
         begin, end, hidden = self.windows()
-        return np.asarray(~hidden & (((begin <= now) & (now < end)) | (now == 0)))
+        return np.asarray(~hidden & ~self._out & (((begin <= now) & (now < end)) | (now == 0)))
 
     def windows(self) -> tuple[Doubles, Doubles, Bools]:
         """available_from (-inf for no limit), available_until (inf), hidden. Each [items]; only to be read."""
         return self._begin, self._end, self._hidden
+
+    @property
+    def out_of_stock(self) -> Bools:
+        """Which items cannot be had now. [items]; only to be read."""
+        return self._out
 
     @property
     def tags(self) -> Tags:

@@ -45,9 +45,14 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def learned() -> Any:
-    """Declare a learned field: an array, sparse matrix, dict of arrays or JSON value, None until the part is fitted."""
-    return dataclasses.field(default=None, init=False, repr=False, compare=False, metadata={"learned": True})
+def learned(users: tuple[int, ...] = ()) -> Any:
+    """Declare a learned field: an array, sparse matrix, dict of arrays or JSON value, None until the part is fitted.
+
+    users: the axes along which the field has a place for each user; a user who is erased is emptied out of them. Law: a
+    field that has such an axis says so.
+    """
+    metadata = {"learned": True, "users": users}
+    return dataclasses.field(default=None, init=False, repr=False, compare=False, metadata=metadata)
 
 
 @dataclass_transform(kw_only_default=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from zhiyin.arrays import Bools, Floats, Ints
 from zhiyin.event import Event
 from zhiyin.item import Item
+from zhiyin.past import Past
 from zhiyin.profile import Interest
 
 if TYPE_CHECKING:
@@ -49,11 +50,20 @@ class EventLog(Protocol):
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
         """A user's events, oldest first (equal times in order of arrival); with a limit the newest so many."""
 
+    def past(self, user_id: str, kinds: Collection[str]) -> Past:
+        """All of a user's events of some kinds, as columns: what a profile is made of, without an object an event."""
+
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         """Events with since <= timestamp < until as columns, in order of arrival."""
 
-    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
-        """Some columns of table()."""
+    def columns(
+        self,
+        names: Sequence[str],
+        since: float | None = None,
+        until: float | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> pl.DataFrame:
+        """Some columns of table(). kinds: of events that are wanted, all when None."""
 
     def bulk(self) -> AbstractContextManager[None]:
         """Around many append_table."""
@@ -79,6 +89,9 @@ class Catalog(Protocol):
 
     def all(self) -> list[Item]:
         """Every item, in order of arrival."""
+
+    def ids(self) -> list[str]:
+        """The ids of all items, in order of arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,57 @@ class ProfileStore(Protocol):
     def delete(self, user_id: str) -> bool: ...
 
 
+@dataclass(frozen=True)
+class Erasure:
+    """One erasure, of a user or of an item's content: its journal while it runs, its receipt afterwards.
+
+    number counts up. subject: the id, "" once it is done. who: the id's keyed hash. finished: None while it runs. found:
+    by step what was taken out, as numbers, and what could not be, as sentences.
+    """
+
+    number: int
+    kind: str
+    subject: str
+    who: str
+    started: float
+    finished: float | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Erasures(Protocol):
+    """The journal of erasures. What is begun outlives a kill and is ended by whoever opens the store next.
+
+    From its beginning until they act again, nothing that the system itself would write of a user (impressions) is stored.
+    """
+
+    def begin(self, kind: str, subject: str, now: float) -> Erasure:
+        """Note an erasure, or find the one that is running."""
+
+    def running(self) -> list[Erasure]:
+        """Those begun and not finished, oldest first."""
+
+    def note(self, number: int, step: str, found: Mapping[str, Any]) -> None:
+        """What a step took out; what it says again is added up, so that a step may be repeated."""
+
+    def sweep(self, erasure: Erasure) -> dict[str, int]:
+        """Take a user's events, profiles and name among friends out of the store, in one go. Returns how many of each."""
+
+    def finish(self, erasure: Erasure, now: float) -> Erasure:
+        """Sweep once more and close, in one go: what is stored of the id later is of somebody new."""
+
+    def mark(self) -> int:
+        """Where the journal stands; see since."""
+
+    def since(self, mark: int) -> dict[str, set[str]]:
+        """The hashes of what was erased since a mark, by kind: what was read before must not be kept of them."""
+
+    def hashed(self, subject: str) -> str:
+        """The keyed hash of an id."""
+
+    def all(self) -> list[Erasure]:
+        """Every erasure, newest first."""
+
+
 class Meta(Protocol):
     """Notes about the data, by key; any JSON value."""
 
@@ -142,8 +206,45 @@ class Store(Protocol):
     @property
     def meta(self) -> Meta: ...
 
+    @property
+    def erasures(self) -> Erasures: ...
+
+    def wipe(self, texts: Collection[str]) -> bool:
+        """Have nothing deleted stand anywhere in the store's files; False where somebody reads, so that it cannot be done now.
+
+        texts: what was deleted, to look for; nothing when it is not known.
+        """
+
     def fingerprint(self, kinds: Collection[str] | None = None) -> str:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """How far a store has come. Two that differ tell that somebody wrote meanwhile.
+
+    events: grows with every event, this process's own included. items, users: change with the writes of others.
+    """
+
+    events: int
+    items: int
+    users: tuple[int, int]
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A store that other processes write to, and that tells what they wrote."""
+
+    def marks(self) -> Marks: ...
+
+    def users_since(self, mark: int, most: int, leave_out: Collection[str] = ()) -> set[str] | None:
+        """Who has events after a mark of events; None when there are more than so many. leave_out: kinds of events."""
+
+    def digests(self) -> dict[str, str]:
+        """What tells one content of an item from another, by item."""
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        """Items by id, in order of arrival."""
 
 
 class VectorIndex(Protocol):

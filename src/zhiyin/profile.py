@@ -10,6 +10,7 @@ import numpy as np
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints
 from zhiyin.kinds import CODES, DEFAULT
+from zhiyin.seen import Seen
 
 
 def _none(dtype: type) -> Array:
@@ -103,6 +104,7 @@ class Profile:
 
     user_id: "" for a guest without one. position: the user's place in the fitted data, -1 when unknown there.
     attributes: registration data. friends: positions of users. refusals: topics never to show. version counts edits.
+    seen: the items met over the whole log; None where the history is all there is, see met.
     """
 
     user_id: str = ""
@@ -115,7 +117,14 @@ class Profile:
     refusals: tuple[tuple[str, str], ...] = ()
     summary: str = ""
     version: int = 0
+    seen: Seen | None = None
+
+    @cached_property
+    def met(self) -> Seen:
+        """The items the person has met."""
+        history = self.history
+        return Seen(history.items, history.times, history.kinds) if self.seen is None else self.seen
 
     def with_history(self, history: History) -> Profile:
-        """The same person with another history."""
-        return replace(self, history=history)
+        """The same person with another history, which is then all that was met."""
+        return replace(self, history=history, seen=None)

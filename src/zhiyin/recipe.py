@@ -19,7 +19,20 @@ from zhiyin.parts import class_of, stage_of
 from zhiyin.recommender import Recommender, Shelf
 from zhiyin.stages import Encoder
 
-TOP = ("name", "requests", "events", "encode", "retrieve", "filter", "rank", "value", "rerank", "explain", "shelf")
+TOP = (
+    "name",
+    "requests",
+    "events",
+    "encode",
+    "retrieve",
+    "filter",
+    "rank",
+    "value",
+    "rerank",
+    "explain",
+    "shelf",
+    "seen",
+)
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,10 @@ def read_recipe(text: str, where: str = "recipe", allowed: Sequence[str] | None 
         space: reader.part(table, f"encode.{space}", "encode") for space, table in document.get("encode", {}).items()
     }
     rank = reader.parts(document.get("rank", []), "rank")
+    hides = {"hides": document["seen"]} if "seen" in document else {}
     recommender = Recommender(
         retrieve=retrieve,
-        filter=reader.part({"use": "allowed", **document.get("filter", {})}, "filter", "filter"),
+        filter=reader.part({"use": "allowed", **document.get("filter", {}), **hides}, "filter", "filter"),
         rank=rank,
         rerank=reader.parts(document.get("rerank", []), "rerank"),
         explain=reader.parts(document.get("explain", []), "explain"),
@@ -103,7 +117,8 @@ class _Reader:
 
     def line_of(self, key: str, value: Any = None) -> str:
         """The line a key stands on, searched in the text since tomllib keeps no positions."""
-        numbers = [number for number, line in enumerate(self.lines, 1) if _names(line.strip(), key)]
+        pattern = re.compile(rf"^\s*(?:\[+.*\b{re.escape(key)}\b.*\]+|\"?{re.escape(key)}\"?\s*=)")
+        numbers = [number for number, line in enumerate(self.lines, 1) if pattern.match(line)]
         return f", line {numbers[0]}" if numbers else ""
 
     def requests(self, value: Any) -> int:
@@ -168,12 +183,7 @@ class _Reader:
             part = self.part(table, "retrieve", "retrieve", extra=("name", "n"))
             name = table.get("name", table["use"])
             # The name becomes a folder of a saved version.
-            if (
-                not isinstance(name, str)
-                or not re.fullmatch(r"[a-zA-Z0-9_:.-]+", name)
-                or name[-1] in ":.-"
-                or ".." in name
-            ):
+            if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_:.A-Z-]*[a-zA-Z0-9_]", name) or ".." in name:
                 raise SettingError(
                     f"{self.where}{self.line_of('name')}: name = {name!r}: use letters, digits, '_' and '-'"
                 )
@@ -193,10 +203,3 @@ class _Reader:
         self.check_keys(table, ("sources", "rank", "rerank"), f"shelf.{name}")
         rerank = tuple(self.parts(table["rerank"], "rerank")) if "rerank" in table else None
         return Shelf(tuple(table.get("sources", ())), table.get("rank", True), rerank)
-
-
-def _names(line: str, key: str) -> bool:
-    """Whether a line of TOML sets a key, or opens a table whose name has it."""
-    if line.startswith("["):
-        return key in re.findall(r"[\w-]+", line.partition("]")[0])
-    return line.partition("=")[0].strip(' "') == key

@@ -107,6 +107,7 @@ class Recommender:
                 )
         self.wish = Wish()
         self.items = Items()
+        self.known: int | None = None
         self.users = Vocabulary()
 
     # -- learning ------------------------------------------------------------------------------------------------
@@ -128,8 +129,12 @@ class Recommender:
 
     def take_catalogue(self, dataset: Dataset) -> None:
         """Serve the items and users of a dataset."""
-        self.items = dataset.items
-        self.users = dataset.users
+        self.serve(dataset.items, dataset.users)
+
+    def serve(self, items: Items, users: Vocabulary, known: int | None = None) -> None:
+        """Serve a catalogue and its users. known: how many of its items, the first ones, were there at the fit; all when
+        None. The others, and those it takes in from now on, count as new (see Opinions)."""
+        self.items, self.users, self.known = items, users, len(items) if known is None else known
 
     def extended(self, items: Items, changed: Sequence[int]) -> Recommender:
         """One over a catalogue that moved; this one stays as it is. changed: positions that are new or different.
@@ -216,17 +221,12 @@ class Recommender:
         found: dict[str, Sequence[Candidates]] = {}
         more = [False] * len(queries)
         # Retrievers do not filter what was seen, so they are asked for that much more.
-        seen = [
-            len(set(query.profile.history.items.tolist())) if self.filter.seen == "hide" else 0 for query in queries
-        ]
+        seen = [len(self.filter.hidden(query)) for query in queries]
         for name in names:
             with traces[0].step("retrieve", name) as step:
                 part = parts[name] = self._answering(name, queries)
-                count = (self.wish.n if name == WISH else self.per_source[name]) * widen
-                asked = [min(count + one, max(len(self.items), 1)) for one in seen]
-                # One call for the whole batch, then each query keeps what it would have got alone.
-                listed = [one.first(own) for one, own in zip(part.retrieve(queries, max(asked)), asked, strict=True)]
-                found[name] = listed
+                asked = [min(self._count(name) * widen + one, max(len(self.items), 1)) for one in seen]
+                found[name] = listed = self._listed(part, queries, asked)
                 step.kept = len(listed[0])
             more = [
                 known or own <= len(one) < len(self.items) for known, one, own in zip(more, listed, asked, strict=True)
@@ -234,13 +234,38 @@ class Recommender:
             for trace, one in zip(traces[1:], listed[1:], strict=True):
                 trace.steps.append(replace(step, kept=len(one)))
         with traces[0].step("merge", "union") as step:
-            merged = merge(queries, found, parts)
+            usual = [{name: self._count(name) + one for name in names} for one in seen]
+            merged = merge(queries, found, parts, self._fitted(), usual)
             step.took, step.kept = sum(len(one[0]) for one in found.values()), len(merged[0])
         kept = []
         for query, trace, one in zip(queries, traces, merged, strict=True):
             chosen = self._select("filter", self.filter, query, one, trace, len(one))
             kept.append(chosen.take(np.argsort(-chosen.scores, kind="stable").astype(np.int32)))
         return kept, more
+
+    def _fitted(self) -> int:
+        return len(self.items) if self.known is None else self.known
+
+    def _count(self, name: str) -> int:
+        return self.wish.n if name == WISH else self.per_source[name]
+
+    def _listed(self, part: Answering, queries: Sequence[Query], asked: Sequence[int]) -> list[Candidates]:
+        """Each query's best from a source: as many as asked for among the items of the fit, and beside them, in order, as
+        many newer ones at most, so that no newer item takes another's place among the candidates."""
+        count, known = max(asked), self._fitted()
+        while True:
+            # One call for the whole batch, then each query keeps what it would have got alone.
+            found = part.retrieve(queries, count)
+            if known >= len(self.items):
+                return [one.first(own) for one, own in zip(found, asked, strict=True)]
+            kept = [_with_newer(one, own, known) for one, own in zip(found, asked, strict=True)]
+            lacking = [
+                len(one) == count and int((some.items < known).sum()) < own
+                for one, some, own in zip(found, kept, asked, strict=True)
+            ]
+            if count >= len(self.items) or not any(lacking):
+                return kept
+            count = min(4 * count, len(self.items))
 
     def _answering(self, name: str, queries: Sequence[Query]) -> Answering:
         if name == WISH:
@@ -329,6 +354,18 @@ def _extended(part: Any, items: Items, changed: Sequence[int]) -> Any:
     made = copy(part)
     made.extend(items, changed)
     return made
+
+
+def _with_newer(found: Candidates, count: int, known: int) -> Candidates:
+    """The first items of the fit and the first newer ones, `count` of either at most, in the order they are in."""
+    newer = found.items >= known
+    if not newer.any():
+        return found.first(count)
+    place = np.where(newer, newer.cumsum(), (~newer).cumsum())
+    last = int(np.flatnonzero(~newer & (place <= count)).max(initial=-1))  # newer ones behind it would not have come
+    full = int((~newer).sum()) >= count
+    kept = (place <= count) & (~full | (np.arange(len(found)) <= last))
+    return found.take(np.flatnonzero(kept).astype(np.int32))
 
 
 def named(parts: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

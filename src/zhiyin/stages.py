@@ -13,7 +13,7 @@ from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Bools, Floats, Ints, top_n
+from zhiyin.arrays import NEVER, Bools, Floats, Ints, top_rows
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.item import Item, Items
@@ -127,11 +127,7 @@ class Scored:
 
     def retrieve(self, queries: Sequence[Query], n: int) -> list[Candidates]:
         """See Retriever; for the queries that the rows are of."""
-        found = []
-        for row in self.rows:
-            best = top_n(row, n)
-            found.append(Candidates(best, row[best]))
-        return found
+        return [Candidates(best, row[best]) for row, best in zip(self.rows, top_rows(self.rows, n), strict=True)]
 
     def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]:
         """See Retriever; for the queries that the rows are of."""

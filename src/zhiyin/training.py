@@ -11,10 +11,11 @@ import numpy as np
 from zhiyin.arrays import Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, Interactions
-from zhiyin.data.split import Cases, all_cases_after, last_event_cases, moment_of
+from zhiyin.data.split import ALL, Cases, all_cases_after, last_event_cases, moment_of
 from zhiyin.errors import SettingError
 from zhiyin.item import Items
 from zhiyin.query import Query
+from zhiyin.seen import Hiding
 from zhiyin.stages import Fittable, Ranker, RankingRows, Refitting, Refreshing
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def fit_recommender(
 ) -> None:
     """Fit every stage of a recommender. See Recommender.fit."""
     if recommender.rankers:
-        past, cases = held_out(dataset, holdout)
+        past, cases = held_out(dataset, holdout, recommender.filter.hiding)
         for name, retriever in recommender.retrievers.items():
             progress(f"fit {name} on the past")
             retriever.fit(past)
@@ -71,17 +72,18 @@ def scored_by(ranker: Ranker, rows: RankingRows, items: Items) -> RankingRows:
     return replace(rows, candidates=scored)
 
 
-def held_out(dataset: Dataset, holdout: str) -> tuple[Dataset, list[Cases]]:
+def held_out(dataset: Dataset, holdout: str, hiding: Hiding = ALL) -> tuple[Dataset, list[Cases]]:
     """The data before the holdout, and the questions whose answers lie in it.
 
-    No answer of a case is in the data returned with it. "last" holds out the last events of every sequence, each of
-    them a question of its own with the history that ended before it. The last cases are of people without a history.
+    No answer of a case is in the data returned with it, nor among what lists leave out (hiding). "last" holds out the
+    last events of every sequence, each of them a question of its own with the history that ended before it. The last
+    cases are of people without a history.
     """
     if holdout not in ("auto", "time", "last"):
         raise SettingError(f"holdout = {holdout!r}: must be one of 'auto', 'time', 'last'")
     if holdout == "last" or (holdout == "auto" and not dataset.has_clock):
         return _ends_held_out(dataset)
-    asked, newcomers = all_cases_after(dataset, moment_of(dataset, 0.9), np.inf)
+    asked, newcomers = all_cases_after(dataset, moment_of(dataset, 0.9), np.inf, hiding)
     return asked.known, [asked, newcomers.sample(NEWCOMERS, seed=0)]
 
 

@@ -156,12 +156,16 @@ def _changed(folder: Path, manifest: Manifest) -> Path | None:
 def rewrite(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Replace files of a version so that it loads at every moment, whatever is killed. Nobody else may rewrite it then.
 
-    The manifest first allows for each file what it is and what it will be; then they are replaced one by one; then it
-    allows the new ones alone. What a killed rewriting left is settled first.
+    The manifest first allows for each file what it is and what it will be; then they are replaced one by one, in the order
+    given; then it allows the new ones alone. What a killed rewriting left is settled first. Raises SavedVersionError for a file that is not
+    as it was saved: rewriting would declare it sound.
     """
     manifest = _settled(folder)
     if not contents:
         return
+    for name in contents:
+        if name not in manifest.files or not (folder / name).is_file() or sha256(folder / name) != manifest.files[name]:
+            raise SavedVersionError(f"{folder}/{name}: changed since it was saved; delete the version")
     drafts = {name: durable.write_draft(folder / name, data) for name, data in contents.items()}
     new = {name: sha256(draft) for name, draft in drafts.items()}
     durable.replace_file(folder / "manifest.json", replace(manifest, rewriting=new).to_json())
@@ -186,28 +190,6 @@ def _settled(folder: Path) -> Manifest:
     return manifest
 
 
-def tombstone(position: int) -> str:
-    """What stands in the place of a forgotten user: no id from outside can hold its first sign, and nothing links back."""
-    return f"\x00{position}"
-
-
-def forget_user(folder: Path, user_id: str) -> bool:
-    """Put a tombstone in the place of a user's id in a saved version. Returns whether the id was there.
-
-    What was learned keeps its rows, which are found by position alone. Raises SavedVersionError.
-    """
-    try:
-        users = json.loads((folder / "users.json").read_text())
-    except (OSError, ValueError) as error:
-        raise SavedVersionError(f"{folder}/users.json: cannot be read ({error}); delete the version") from error
-    if user_id not in users:
-        rewrite(folder, {})
-        return False
-    users[users.index(user_id)] = tombstone(users.index(user_id))
-    rewrite(folder, {"users.json": json.dumps(users, ensure_ascii=False).encode()})
-    return True
-
-
 def load_version(folder: Path, allowed: Sequence[str] = ()) -> Recipe:
     """The fitted recipe saved in a folder, every file checked against the manifest.
 
@@ -221,7 +203,7 @@ def load_version(folder: Path, allowed: Sequence[str] = ()) -> Recipe:
     except (SettingError, UnicodeDecodeError) as error:
         raise SavedVersionError(f"{folder}: its recipe cannot be built: {error}") from error
     recommender = recipe.recommender
-    recommender.items, recommender.users = _tables(folder)
+    recommender.serve(*_tables(folder))
     loaded = {name: load_part(folder / "parts" / name, permitted) for name, _ in _parts(recipe)}
     recommender.retrievers = {name: loaded[f"retrieve-{name}"] for name in recommender.retrievers}
     recommender.rankers = tuple(loaded[f"rank-{number}"] for number in range(len(recommender.rankers)))

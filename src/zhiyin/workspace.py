@@ -14,9 +14,9 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
@@ -26,18 +26,24 @@ from zhiyin import durable
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.weights import EventWeights
 from zhiyin.encoders.cache import encode_items
+from zhiyin.erased import without_items, without_users
+from zhiyin.erasure import Files, Step, erase, resume
 from zhiyin.errors import DataError, SavedVersionError
 from zhiyin.ingest.build import dataset_from_store
+from zhiyin.ingest.source import shows_unlisted, unlisted_said
 from zhiyin.parts import allowed_parts
-from zhiyin.ports import Speaking
+from zhiyin.ports import Erasure, Speaking
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import Manifest, check_version, forget_user, load_version, publish, read_manifest, write_version
+from zhiyin.stores.sql_log import INCOMING
+from zhiyin.version import Manifest, check_version, load_version, publish, read_manifest, write_version
 
 if TYPE_CHECKING:
+    from zhiyin.data.diagnosis import Finding
+    from zhiyin.data.reading.asked import Asked
+    from zhiyin.data.reading.summary import Summary
     from zhiyin.distillation import Outcome
-    from zhiyin.ingest.files import Summary
     from zhiyin.llm.configured import Models
 
 LOG = logging.getLogger("zhiyin.workspace")
@@ -65,14 +71,54 @@ class Workspace:
             url or f"sqlite:///{folder / 'zhiyin.db'}", sync or os.environ.get("ZHIYIN_SYNC") or "full"
         )
         self._told: dict[str, str] = {}
+        self._recover()
+
+    def _recover(self) -> None:
+        """End what a killed process began, and clean up after it. What a living one is doing is left to it."""
+        durable.sweep(self.versions_folder)
+        durable.sweep(self.folder, INCOMING)
+        with durable.locked(self.folder / ".versions.lock", wait=False) as alone:
+            for draft in self.folder.glob(f"{durable.DRAFT}*-current") if alone else ():
+                draft.unlink()
+        if self.store.erasures.running():
+            with self.erasing(wait=False) as steps:
+                if steps is not None:
+                    resume(self.store, steps, self.clock)
+        self.store.empty_log()
+
+    # -- taking out ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def erasing(self, wait: bool = True) -> Iterator[list[Step] | None]:
+        """The steps of an erasure in the folder, beside the store; one erasure at a time, whichever process.
+
+        Without waiting, None where another is at it.
+        """
+        with durable.locked(self.folder / ".erasing.lock", wait) as alone:
+            yield Files(self.folder, self.store).steps() if alone else None
+
+    def erase(self, kind: str, subject: str) -> Erasure:
+        """Forget a "user" everywhere, or take an "item"'s content out; its id stays, hidden. Returns the receipt."""
+        with self.erasing() as steps:
+            return erase(self.store, kind, subject, steps or (), self.clock)
 
     # -- data in ----------------------------------------------------------------------------------------------------
 
-    def ingest(self, paths: list[Path], progress: Progress = silent) -> Summary:
-        """Files into the store; what cannot be read goes to quarantine/."""
+    def ingest(
+        self, paths: list[Path], progress: Progress = silent, asked: Asked | None = None, dry: bool = False
+    ) -> Summary:
+        """Files and folders into the store; what cannot be read goes to quarantine/. asked, dry: see ingest_files."""
+        from zhiyin.data.reading.asked import NOTHING
         from zhiyin.ingest.files import ingest_files
 
-        return ingest_files(paths, self.store, self.folder / "quarantine", progress)
+        aside = self.folder / "quarantine"
+        return ingest_files(paths, self.store, aside, progress, asked=asked or NOTHING, now=self.clock(), dry=dry)
+
+    def doctor(self) -> list[Finding]:
+        """What is odd about the data in the store."""
+        from zhiyin.ingest.doctor import look_at_store
+
+        return look_at_store(self.store, self.folder / "quarantine", self.clock())
 
     def ingest_demo(self, name: str, progress: Progress = silent) -> None:
         """One of the built-in data sets into the store, unless it is there already."""
@@ -87,11 +133,14 @@ class Workspace:
     def dataset(self, recipe: Recipe, progress: Progress = silent) -> Dataset:
         """Everything in the store as a dataset, with the vectors the recipe's encoders give."""
         progress("read events and items from the store")
-        dataset = dataset_from_store(self.store, EventWeights.from_table(recipe.events), None, self.clock())
+        weights, show = EventWeights.from_table(recipe.events), shows_unlisted(recipe.recommender.filter)
+        dataset = dataset_from_store(self.store, weights, None, self.clock(), show)
         if not len(dataset.interactions):
             raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
         if undated := int((~dataset.dated).sum()):
             progress(f"{undated:,} events {OUTSIDE}")
+        if gone := unlisted_said(dataset, self.store.catalog.ids()):
+            progress(gone)
         self.encode(recipe, dataset, progress)
         return dataset
 
@@ -110,7 +159,7 @@ class Workspace:
         Does nothing when a version of the same recipe on the same data is there. Returns the version's name.
         """
         recipe = load_recipe(recipe_name, allowed_parts(self.folder))
-        fingerprint = self.fingerprint(recipe)
+        mark, fingerprint = self.store.erasures.mark(), self.fingerprint(recipe)
         for version, manifest in reversed(self._manifests()[0].items()):
             if manifest.fingerprint == fingerprint and self._loads(version):
                 progress(f"version {version} is up to date")
@@ -119,7 +168,7 @@ class Workspace:
         dataset = self.dataset(recipe, progress)
         self._speak(recipe)
         recipe.recommender.fit(dataset, progress=progress)
-        return self._keep(recipe, dataset, fingerprint, progress)
+        return self._keep(recipe, dataset, fingerprint, progress, mark)
 
     def distill(self, teacher: str, student: str, progress: Progress = silent, **how: Any) -> tuple[Outcome, str]:
         """Let a slow recipe teach a light one, by name; see distillation.distill, also for `how`.
@@ -132,16 +181,19 @@ class Workspace:
 
         slow, light = load_recipe(teacher), load_recipe(student, allowed_parts(self.folder))
         check_teachable(light.recommender)
-        dataset = self.dataset(slow, progress)
+        mark, dataset = self.store.erasures.mark(), self.dataset(slow, progress)
         self.encode(light, dataset, progress)
         self._speak(slow)
         outcome = teach(slow.recommender, light.recommender, dataset, progress=progress, **how)
         if not outcome.taught or how.get("placebo"):
             return outcome, ""
         # Not the fingerprint of a plain fit: fitting the student anew must not find this one up to date.
-        return outcome, self._keep(light, dataset, f"taught by {slow.name} {self.fingerprint(light)}", progress)
+        return outcome, self._keep(light, dataset, f"taught by {slow.name} {self.fingerprint(light)}", progress, mark)
 
-    def _keep(self, recipe: Recipe, dataset: Dataset, fingerprint: str, progress: Progress) -> str:
+    def _keep(
+        self, recipe: Recipe, dataset: Dataset, fingerprint: str, progress: Progress, mark: int | None = None
+    ) -> str:
+        """Save what was fitted as a version and promote it, without what was erased since the journal's mark, if any."""
         facts: dict[str, Any] = {
             "users": len(dataset.users),
             "items": len(dataset.items),
@@ -150,10 +202,28 @@ class Workspace:
         facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock, "undated": int((~dataset.dated).sum())}
         progress("save the version")
         with durable.draft_folder(self.versions_folder) as draft, self._changing_versions():
-            write_version(recipe, draft, created=self.clock(), fingerprint=fingerprint, data=facts)
+            write_version(
+                self._without_erased(recipe, mark) if mark is not None else recipe,
+                draft,
+                created=self.clock(),
+                fingerprint=fingerprint,
+                data=facts,
+            )
             version = self._publish(draft)
         self.promote(version)
         return version
+
+    def _without_erased(self, recipe: Recipe, mark: int) -> Recipe:
+        """A fitted recipe without what was erased while it was fitted. Erasures of versions wait until it is saved."""
+        erased, hashed = self.store.erasures.since(mark), self.store.erasures.hashed
+        made = recipe.recommender
+        if erased["user"]:
+            made = without_users(made, lambda one: hashed(one) in erased["user"])
+        if erased["item"]:
+            made, items = without_items(made, lambda one: hashed(one) in erased["item"])
+            for item in items:
+                Files(self.folder, self.store).forget_vector(item)
+        return replace(recipe, recommender=made)
 
     def _publish(self, draft: Path) -> str:
         """Give a complete version the next number; one that another process has just taken is left to it."""
@@ -248,17 +318,6 @@ class Workspace:
         check_version(self.versions_folder / version)
         with self._changing_versions():
             durable.replace_file(self.folder / "current", f"{version}\n".encode())
-
-    def forget_user(self, user_id: str) -> int:
-        """Take a user's id out of every version. Returns how many versions knew it."""
-        known = 0
-        with self._changing_versions():
-            for version in self.versions():
-                try:
-                    known += forget_user(self.versions_folder / version, user_id)
-                except SavedVersionError as error:
-                    LOG.warning("not erased: %s", error)
-        return known
 
     def load(self, version: str | None = None) -> Recipe:
         """The fitted recipe of a version, the current one when None."""

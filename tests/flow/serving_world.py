@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from zhiyin.data.weights import EventWeights
+from zhiyin.erased import forget_item, forget_user
+from zhiyin.erasure import Step
 from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item
+from zhiyin.ports import Erasure
 from zhiyin.recipe import Recipe, read_recipe
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import forget_user, load_version, read_manifest, save_version
+from zhiyin.version import load_version, read_manifest, save_version
 
 NOW = 1_700_000_000.0
 COUNTRIES = ("France", "Italy", "Chile", "Spain")
@@ -100,8 +105,15 @@ class Folder:
     def load(self, version: str | None = None) -> Recipe:
         return load_version(self.folder / (version or self.serving))
 
-    def forget_user(self, user_id: str) -> int:
-        return sum(forget_user(self.folder / version, user_id) for version in self.versions())
+    @contextmanager
+    def erasing(self) -> Iterator[list[Step]]:
+        yield [("versions", self._forget)]
+
+    def _forget(self, erasure: Erasure) -> dict[str, int]:
+        forget = forget_user if erasure.kind == "user" else forget_item
+        return {
+            "versions": sum(bool(forget(self.folder / one, erasure.subject, ["near_text"])) for one in self.versions())
+        }
 
     def manifests(self) -> list[dict[str, object]]:
         return [{"version": one, "recipe": read_manifest(self.folder / one).recipe} for one in self.versions()]

@@ -6,9 +6,10 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
-from real_server import Server, serving, workspace, zhiyin
+from real_server import LAST, Server, serving, table, wait, workspace, zhiyin
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,34 @@ def test_a_killed_server_leaves_no_lock_behind(tmp_path: Path) -> None:
         first.process.wait()
     with serving(folder) as second:
         assert second.ids("u3")
+
+
+def test_what_is_ingested_beside_a_server_is_served(folder: Path, server: Server, tmp_path: Path) -> None:
+    first = server.ids("u4", 5)
+    bought = [("u4", item, LAST + number) for number, item in enumerate(first)]
+    events = table(tmp_path / "late.csv", "user_id,item_id,timestamp", [*bought, ("somebody new", "i1", LAST)])
+    items = [("late", "an unheard of red"), ("i0", "renamed quite otherwise")]
+    zhiyin("ingest", events, table(tmp_path / "items.csv", "item_id,title", items), "-w", folder)
+    wait(lambda: not set(server.ids("u4", 5)) & set(first), "what was bought to leave the list", 10)
+    wait(lambda: there(server, "/items/late"), "the new item", 10)
+    assert server("GET", "/items/i0")["title"] == "renamed quite otherwise"
+    assert server("GET", "/search?q=unheard")["items"][0]["item_id"] == "late"
+    assert server("GET", "/users?q=somebody")["users"] == [{"user_id": "somebody new", "events": 1}]
+
+
+def test_what_is_fitted_beside_a_server_is_served(folder: Path, server: Server) -> None:
+    assert server("GET", "/models")["current"] == "0001"
+    server("POST", "/events", {"user_id": "u5", "item_id": "i3", "event_type": "like"})
+    assert "version 0002 is current" in zhiyin("fit", "-r", folder / "quick.toml", "-w", folder)
+    wait(lambda: server("GET", "/models")["current"] == "0002", "the new version to serve", 20)
+    assert server("POST", "/models/0002/rollback") == {"current": "0001"}
+    assert server.ids("u5")
+    assert server("GET", "/models")["current"] == "0001"
+
+
+def there(server: Server, path: str) -> bool:
+    """Whether something is found under a path."""
+    try:
+        return bool(server("GET", path))
+    except HTTPError:
+        return False

@@ -12,6 +12,7 @@ from threading import Barrier, Thread
 import pytest
 
 from zhiyin import durable, version
+from zhiyin.erased import forget_user
 from zhiyin.errors import SavedVersionError, SettingError
 from zhiyin.event import Event
 from zhiyin.item import Item
@@ -149,9 +150,9 @@ def test_a_version_loads_wherever_its_rewriting_was_stopped(
         patch.setattr(durable, "sync", counted(durable.sync))
         patch.setattr(Path, "replace", counted(Path.replace))
         with suppress(Killed):
-            version.forget_user(folder, "u1")
+            forget_user(folder, "u1")
     assert workspace.load("0001").recommender.items.rows, "it loads after the kill"
-    version.forget_user(folder, "u1")
+    forget_user(folder, "u1")
     assert "u1" not in workspace.load("0001").recommender.users
     assert version.read_manifest(folder).rewriting == {}
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,8 +21,6 @@ from zhiyin.serving.settings import Settings
 from zhiyin.stores.sql import SqlStore
 from zhiyin.version import save_version
 from zhiyin.workspace import Workspace
-
-JSON = {"content-type": "application/json"}
 
 
 class Clock:
@@ -99,6 +98,33 @@ def test_the_same_event_sent_twice_is_one(client: TestClient, engine: Engine) ->
     untimed = {"user_id": "new", "item_id": "w03", "event_type": "click"}
     assert client.post("/events", json=[untimed, untimed]).json()["accepted"] == 2
     assert len(engine.store.log.of_user("new")) == 4
+
+
+@pytest.mark.parametrize(
+    "end", ["similar", "picture", "recommendations", "profile", "export", "profile/rollback", "日 本"]
+)
+def test_an_id_that_ends_like_a_route_is_nobody_s_shadow(client: TestClient, end: str) -> None:
+    item, user = f"w01/{end}", f"ann-1/{end}"
+    path, person = f"/items/{quote(item, safe='')}", f"/users/{quote(user, safe='')}"
+    assert client.put(path, json={"title": f"Odd {end}"}).json()["item_id"] == item
+    assert client.get(path).json()["title"] == f"Odd {end}"
+    assert client.get(f"{path}/similar").status_code == 200
+    assert client.delete(path).json()["item_id"] == item
+    assert client.get("/items/w01/similar").json()["items"], "a plain slash parts the path"
+    assert client.put(person, json={"attributes": {"a": "b"}}).json()["user_id"] == user
+    assert client.get(person).json()["attributes"] == {"a": "b"}
+    assert client.get(f"{person}/profile").json()["user_id"] == user
+    assert client.delete(person).json()["user_id"] == user
+
+
+def test_an_edit_that_changes_nothing_is_no_new_version(client: TestClient, engine: Engine) -> None:
+    edit = {"refuse": [["country", "Chile"]], "wish": [["grapes", "Malbec"]]}
+    for _ in range(3):
+        client.patch("/users/ann-3/profile", json=edit)
+        client.put("/users/ann-3", json={"attributes": {"age": "30"}, "friends": ["ann-4"]})
+    assert engine.store.profiles.get("ann-3").version == 2
+    client.patch("/users/ann-3/profile", json={"refuse": [["country", "Italy"]]})
+    assert engine.store.profiles.get("ann-3").version == 3
 
 
 def test_an_id_that_somebody_else_used_drops_nothing(client: TestClient, engine: Engine) -> None:
@@ -352,7 +378,33 @@ def test_a_key_is_asked_for_bodies_are_bounded_and_rates_limited(engine: Engine)
         key = {"X-API-Key": "open"}
         assert client.get("/models", headers=key).status_code == 200
         assert client.post("/events", headers=key, content=b"x" * 2000).status_code == 413
-        pieces = client.post("/events", headers={**key, **JSON}, content=iter([b"x" * 600, b"x" * 600]))
+        pieces = client.post("/events", headers=key, content=iter([b"x" * 600, b"x" * 600]))
         assert pieces.status_code == 413
         assert client.get("/models", headers=key).status_code == 200
         assert client.get("/models", headers=key).json()["code"] == "too_many_requests"
+
+
+def test_a_patch_changes_what_it_gives_and_nothing_else(client: TestClient, engine: Engine) -> None:
+    before = client.get("/items/w03").json()
+    assert (
+        client.patch("/items/w03", json={"attributes": {"price": 12.5, "country": None}, "text": "Good."}).status_code
+        == 200
+    )
+    after = client.get("/items/w03").json()
+    assert (after["title"], after["text"]) == (before["title"], "Good.")
+    assert after["attributes"] == {**{k: v for k, v in before["attributes"].items() if k != "country"}, "price": 12.5}
+    assert engine.store.catalog.get("w03") == engine.item("w03"), "and so it is kept"
+    assert not client.patch("/items/w03", json={"text": "Good."}).json()["changed"]
+    asked = {"n": 40, "conditions": [{"attribute": "price", "values": ["12.50"]}]}
+    assert ids(client.post("/recommendations", json=asked)) == ["w03"]
+    client.patch("/items/w03", json={"attributes": {"stock": 0}})
+    assert ids(client.post("/recommendations", json=asked)) == []
+    asked["conditions"].append({"attribute": "stock", "most": 0})  # type: ignore[attr-defined]
+    assert ids(client.post("/recommendations", json=asked)) == ["w03"], "asked for, it is shown"
+    client.patch("/items/w03", json={"attributes": {"stock": None}, "available_until": 5})
+    assert ids(client.post("/recommendations", json=asked)) == []
+    client.patch("/items/w03", json={"available_until": None})
+    del asked["conditions"][1]  # type: ignore[attr-defined]
+    assert ids(client.post("/recommendations", json=asked)) == ["w03"]
+    assert client.patch("/items/nothing", json={"text": "x"}).status_code == 404
+    assert client.patch("/items/w03", json={"colour": "red"}).status_code == 422

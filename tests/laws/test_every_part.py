@@ -15,6 +15,7 @@ from zhiyin.query import Query
 from zhiyin.stages import Extendable, Fittable
 from zhiyin.testing import (
     check_encoder,
+    check_erasure,
     check_explainer,
     check_extending,
     check_ranker,
@@ -22,6 +23,7 @@ from zhiyin.testing import (
     check_retriever,
     check_saving,
     check_toml,
+    dataset_to_erase_from,
     fitted_ranker,
     made_candidates,
     odd_queries,
@@ -171,3 +173,14 @@ def test_encoders_obey(use):
     if use in BLIND_TO_WORDS:
         return
     assert not np.allclose(part.encode(["red wine"]), part.encode(["a green river"]))
+
+
+@pytest.mark.parametrize("use", [*RETRIEVERS, *sorted(PARTS["rank"]), *sorted(PARTS["rerank"])])
+def test_parts_can_be_made_to_forget(use):
+    dataset = dataset_to_erase_from()
+    part = made(use)
+    if use in PARTS["rank"]:
+        part, _ = fitted_ranker(part, dataset)
+    elif isinstance(part, Fittable):
+        part.fit(dataset)
+    check_erasure(part, dataset)

@@ -9,9 +9,23 @@ from zhiyin.arrays import Floats
 from zhiyin.candidates import Candidates
 from zhiyin.part import learned, part, setting
 from zhiyin.query import Query
+from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.stages import Scorer, Selection
-from zhiyin.testing import check_extending, check_reranker, check_retriever, check_saving, small_dataset
+from zhiyin.testing import (
+    check_absurd,
+    check_erasure,
+    check_extending,
+    check_motion,
+    check_reranker,
+    check_restart,
+    check_retriever,
+    check_return,
+    check_saving,
+    dataset_to_erase_from,
+    encoded,
+    small_dataset,
+)
 
 
 @part
@@ -116,3 +130,121 @@ def test_growth_within_the_law_passes():
 def test_a_part_that_changes_its_original_is_noticed():
     with pytest.raises(AssertionError):
         check_extending(BrokenGrowth(law="changes the original"), small_dataset(2, items=30))
+
+
+@part
+class Restless(Scorer):
+    """Lets what comes move what was there, by name."""
+
+    fault: str = setting("")
+    """What it does wrong."""
+    counts: Floats = learned()
+    base: Floats = learned()
+
+    def fit(self, dataset):
+        self.base = self.counts = dataset.popularity() + 1
+        return self
+
+    def extend(self, items, changed):
+        grown = np.zeros(len(items), np.float32)
+        grown[: len(self.counts)] = self.counts
+        if self.fault == "follows the catalogue":  # as a rarity that every new item changes
+            grown[: len(self.base)] = self.base * np.where(np.arange(len(self.base)) % 2, np.sqrt(len(items)), 1)
+        if self.fault == "never forgets":  # what was changed stays a little worse, whatever it becomes
+            grown[list(changed)] -= 0.5
+        if self.fault == "depends on the batch":
+            new = [at for at in changed if at >= len(self.base)]
+            grown[new] = len(changed)
+        self.counts = grown
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        return np.tile(self.counts, (len(queries), 1))
+
+
+def restless(fault):
+    dataset = small_dataset(3, users=60, items=60)
+    return Recommender(retrieve={"it": Restless(fault=fault)}, per_source={"it": 10_000}).fit(encoded(dataset)), dataset
+
+
+@pytest.mark.parametrize(
+    ("fault", "law", "says"),
+    [
+        ("follows the catalogue", lambda *it: check_motion(*it, "added", 100), "keep their order"),
+        ("never forgets", lambda *it: check_return(*it, "changed"), "put back"),
+        ("depends on the batch", check_restart, "one by one"),
+    ],
+)
+def test_a_part_that_moves_with_the_catalogue_is_noticed(fault, law, says):
+    law(*restless(""))
+    with pytest.raises(AssertionError, match=says):
+        law(*restless(fault))
+
+
+@part
+class Keeps(Popular):
+    """Keeps a row of each user, and the catalogue's words."""
+
+    rows: Floats = learned()
+    words: list[str] = learned()
+
+    def fit(self, dataset):
+        super().fit(dataset)
+        self.rows = dataset.binary().toarray().astype(np.float32) if self.what == "rows" else np.zeros(3, np.float32)
+        self.words = [item.title for item in dataset.items.rows] if self.what == "words" else []
+        return self
+
+    what: str = setting("")
+    """What it keeps."""
+
+
+@pytest.mark.parametrize(("what", "law"), [("rows", "a place for each user"), ("words", "a word of an erased item")])
+def test_a_part_that_keeps_what_was_erased_is_noticed(what, law):
+    dataset = dataset_to_erase_from()
+    with pytest.raises(AssertionError, match=law):
+        check_erasure(Keeps(what=what).fit(dataset), dataset)
+    check_erasure(Keeps().fit(dataset), dataset)
+
+
+@part
+class Gullible(Scorer):
+    """Believes every row, by name."""
+
+    fault: str = setting("")
+    """What it believes."""
+    counts: Floats = learned()
+
+    def fit(self, dataset):
+        table, size = dataset.interactions, len(dataset.items)
+        self.counts = dataset.popularity()
+        if self.fault == "that the newest row is now":
+            ages = (table.times.max() - table.times) / 86_400
+            self.counts = np.bincount(table.items, np.exp2(-ages / 7), minlength=size).astype(np.float32)
+        if self.fault == "that a thousand rows are a thousand people":
+            users = np.bincount(table.users, minlength=len(dataset.users))
+            alike = np.bincount(table.items, users[table.users] % 7, minlength=size)
+            self.counts = (alike + np.arange(size) % 5 * users.mean()).astype(np.float32)
+        if self.fault == "every value":
+            self.counts = self.counts + np.arange(size) % 3 * np.float32(np.nansum(table.values) > 1e9)
+        return self
+
+    def scores(self, queries: Sequence[Query]) -> Floats:
+        return np.tile(self.counts, (len(queries), 1))
+
+
+@pytest.mark.parametrize(
+    ("fault", "visit"),
+    [
+        ("that the newest row is now", "long after everybody"),
+        ("that a thousand rows are a thousand people", "a thousand times in an hour"),
+        ("every value", "of a value of 10^15"),
+    ],
+)
+def test_a_part_that_believes_every_row_is_noticed(fault, visit):
+    dataset = small_dataset(3, users=60, items=60)
+
+    def made(believed):
+        return lambda: Recommender(retrieve={"it": Gullible(fault=believed)}, per_source={"it": 10_000})
+
+    check_absurd(made(""), dataset, visit)
+    with pytest.raises(AssertionError, match=f"one visitor {visit[:8]}"):
+        check_absurd(made(fault), dataset, visit)

@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 
 from zhiyin.cli import app
 from zhiyin.data.weights import EventWeights
+from zhiyin.demonstration import lived_through, measured
 from zhiyin.errors import DataError, SettingError
 from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.event import Event
 from zhiyin.item import Item
+from zhiyin.progress import silent
 from zhiyin.replay.facts import Facts
 from zhiyin.replay.page import page
 from zhiyin.replay.rivals import WEEK, WeekPopularity
@@ -186,3 +188,18 @@ def test_a_workspace_is_only_read(tmp_path):
     ).document() | {"answers": 0, "puts": 0, "data": ""}
     assert (workspace.store.fingerprint(), workspace.store.log.count()) == before
     assert not workspace.versions()
+
+
+def test_the_demonstration_lives_through_a_little_with_what_it_fitted(tmp_path):
+    rng = np.random.default_rng(2)
+    rows = [f"u{rng.integers(20)},i{rng.integers(30)},{1_700_000_000 + 3600 * n}" for n in range(600)]
+    workspace = Workspace(tmp_path / "w")
+    workspace.ingest([folder_of(tmp_path / "data", rows) / "events.csv"])
+    report = measured(workspace, recipe_file(tmp_path), silent)
+    assert "Replay of small on w" in report.with_suffix(".html").read_text()
+    said = lived_through(report)
+    assert said.startswith("lived through the next 60 events, ")
+    assert "HR@10 live 0." in said
+    assert "frozen 0." in said
+    assert not workspace.versions()
+    assert lived_through(tmp_path / "gone.json") == "no replay lies beside the report"

@@ -404,7 +404,7 @@ def fitted():
     items = catalogue()
     rows, valid = requests(100, 0, "source"), requests(30, 1, "source")
     return {
-        name: kind(**SMALL, epochs=4, batch=8, learning_rate=0.01).fit(dataset(items), rows, valid)
+        name: kind(**SMALL, epochs=6, batch=8, learning_rate=0.01).fit(dataset(items), rows, valid)
         for name, kind in KINDS.items()
     }
 
@@ -414,7 +414,8 @@ each = pytest.mark.parametrize("name", list(KINDS))
 
 @each
 def test_a_ranker_learns_which_source_to_trust(name, fitted):
-    assert hits(fitted[name], requests(60, 2, "source"), catalogue()) > 0.9
+    # One in twelve by chance; by half as many epochs the least of twenty draws was .85.
+    assert hits(fitted[name], requests(60, 2, "source"), catalogue()) > 0.8
 
 
 @each
@@ -460,11 +461,13 @@ def test_too_few_rows_leave_the_order_to_the_blend(name):
 
 def test_the_wide_half_remembers_pairs():
     items = catalogue()
-    rows = requests(250, 7, "pair")
+    rows, asked = requests(500, 7, "pair"), requests(120, 8, "pair")
     part = WideDeep(**SMALL, epochs=5, batch=8, learning_rate=0.03, trust=0.0).fit(dataset(items), rows)
-    assert hits(part, requests(60, 8, "pair"), items) > 0.9
+    whole = hits(part, asked, items)
     part.weights = {name: one if "crosses" not in name else np.zeros_like(one) for name, one in part.weights.items()}
-    assert hits(part, requests(60, 8, "pair"), items) < 0.8
+    # One in twelve by chance. Twenty draws gave .89 to 1.00, and .35 to .75 with the crosses taken out.
+    assert whole > 0.8
+    assert hits(part, asked, items) < whole - 0.1
 
 
 @each

@@ -51,22 +51,9 @@ def test_items_of_one_text_get_different_codes_and_then_extra_tokens():
     assert sorted(ids.codes[:, 1].tolist()) == [0, 0, 0, 0, 1, 1]
 
 
-def test_a_new_item_takes_the_nearest_free_id_and_the_others_keep_theirs():
-    vectors = clusters()
-    ids = SemanticIds.of(vectors, 3, 16, 0)
-    more = ids.extended(np.stack([vectors[7], vectors[7]]), np.array([400, 401]))
-    assert np.array_equal(more.codes[:400], ids.codes)
-    assert more.codes[400, 0] == np.square(ids.books[0] - vectors[7]).sum(1).argmin()
-    assert len(np.unique(more.codes, axis=0)) == 402
-    changed = ids.extended(vectors[7:8], np.array([3]))
-    assert len(changed.codes) == 400
-    assert len(np.unique(changed.codes, axis=0)) == 400
-
-
 def test_when_no_id_is_left_it_says_so():
-    ids = SemanticIds.of(np.ones((4, 2), np.float32), 1, 1, 0)
     with pytest.raises(DataError, match="give more codes or levels"):
-        ids.extended(np.ones((256, 2), np.float32), np.arange(4, 260))
+        SemanticIds.of(np.ones((260, 2), np.float32), 1, 1, 0)
 
 
 def test_a_lost_centroid_starts_again():
@@ -178,14 +165,18 @@ def test_it_writes_the_ids_that_follow(fitted):
 
 def test_a_new_item_is_written_without_a_fit(fitted):
     dataset, part = fitted
-    live, before = dataset.items.copy(), part.ids
+    live, before = dataset.items.copy(), part.hosts
     added = live.put(
         Item("boat new", "boat"), {"text": dataset.items.vectors["text"][dataset.items.vocabulary.get("boat 2")]}
     )
     part.extend(live, [added])
     likely = part.score([asked(dataset, "red 1"), asked(dataset, "green 1")], [np.array([added], np.int32)] * 2)
-    part.ids, part._search = before, None
+    found = part.retrieve([asked(dataset, "red 1")], 7)[0].items
+    likeliest = dataset.items.vocabulary.get("boat 2")
+    assert part.hosts[added] == likeliest
+    part.hosts = before
     assert likely[0][0] > likely[1][0] + 1
+    assert added in found
 
 
 def test_what_it_cannot_work_with_is_refused():

@@ -127,7 +127,7 @@ def test_an_items_own_vector_is_bounded_only_where_it_has_a_text():
 
 def test_it_learns_which_colour_comes_next():
     split = leave_one_out(rounds())
-    part = Joint(**SMALL).fit(split.fit)
+    part = Joint(**{**SMALL, "epochs": 14}).fit(split.fit)
     hits = [COLOURS.index(split.fit.items[int(part.retrieve([split.test.query(row)], 1)[0].items[0])].title.split()[0])
             == split.test.targets[row][0] % 6 for row in range(60)]  # fmt: skip
     assert np.mean(hits) > 0.8  # one in six by chance

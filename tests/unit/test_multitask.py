@@ -178,8 +178,8 @@ def test_chances_follow_the_action(fitted):
 def test_heads_begin_at_how_often_their_action_happens(fitted):
     _, past, _, rows, valid, _ = fitted
     part = MultiTask(**{**SMALL, "epochs": 1, "learning_rate": 1e-6}).fit(past, rows, valid)
-    found = np.concatenate(part.predict(valid.queries, valid.candidates, past.items))
-    after = zip(valid.candidates, valid.outcomes, strict=True)
+    found = np.concatenate(part.predict(rows.queries, rows.candidates, past.items))
+    after = zip(rows.candidates, rows.outcomes, strict=True)
     done = np.concatenate([action_labels(one, some.items, past.weights) for some, one in after])
     for column, action in enumerate(part.actions[1:], 1):
         happened = done[:, ACTIONS.index(action)].mean()

@@ -78,7 +78,7 @@ def test_the_order_of_the_history_counts():
             np.concatenate([table.times, more.times]),
         ),
     )
-    part = NextItem(**SMALL, epochs=10, validated=0).fit(data)
+    part = NextItem(**{**SMALL, "learning_rate": 0.005}, epochs=40, validated=0).fit(data)
     assert best_after(part, 4, 5, 6) == 7
     assert best_after(part, 8, 7, 6) == 5
 
@@ -262,6 +262,7 @@ def epochs_done(document):
     return json.loads(document.read_text())["progress"]["epoch"] if document.exists() else 0
 
 
+@pytest.mark.one_draw
 def test_training_killed_half_way_ends_as_if_it_never_was(tmp_path):
     settings = {**SMALL, "dropout": 0.2, "patience": 999}
     script = textwrap.dedent(CUT_OFF.format(tests=str(Path(__file__).parent), epochs=10_000, folder=str(tmp_path)))

@@ -15,7 +15,7 @@ from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 from zhiyin.ranking.blend import Blend
 from zhiyin.ranking.boosted import Boosted
-from zhiyin.ranking.features import Features, learn_facts, ratios, reciprocal_ranks
+from zhiyin.ranking.features import Features, learn_facts
 from zhiyin.ranking.pairs import TAG_COLUMNS, VECTOR_COLUMNS, tag_pairs, vector_pairs
 from zhiyin.ranking.value import value
 from zhiyin.saving import load_part, save_part
@@ -149,13 +149,6 @@ def test_two_fits_are_equal() -> None:
     items = catalogue()
     one, two = (Boosted(trees=10, least_in_leaf=5).fit(dataset(items), rows(60)) for _ in range(2))
     assert one.model == two.model
-
-
-def test_ratios_and_ranks_can_be_seen_by_eye() -> None:
-    scores = np.array([2.0, 4.0, np.nan, 2.0])
-    np.testing.assert_array_equal(ratios(scores), [0.5, 1.0, np.nan, 0.5])
-    np.testing.assert_array_equal(reciprocal_ranks(scores), [0.5, 1.0, np.nan, 0.5])
-    np.testing.assert_array_equal(ratios(np.array([np.nan, np.nan])), [np.nan, np.nan])
 
 
 def test_features_do_not_see_what_came_after_the_moment() -> None:

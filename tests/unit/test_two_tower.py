@@ -97,7 +97,7 @@ def test_corrected_samples_estimate_the_softmax_over_all_items_and_uncorrected_o
 
 def matching(dataset, negatives):
     sequences = Sequences.of(dataset, 50)
-    owners, popularity = dataset.liked.users[sequences.starts], np.bincount(dataset.liked.items, minlength=60)
+    owners, popularity = dataset.sequence.users[sequences.starts], np.bincount(dataset.liked.items, minlength=60)
     nobody = np.zeros((len(dataset.users), 1), np.int64)
     return Matching(towers(60), sequences, sequences, owners, owners, nobody, popularity, negatives, 0, 0.1)
 

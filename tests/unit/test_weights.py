@@ -4,7 +4,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhiyin.data.weights import EventWeights
@@ -83,6 +83,7 @@ def test_the_scale_is_that_of_the_bulk(ratings: list[float], low: float, high: f
     assert weights.rating_counts is False
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e15, 1e15), max_size=3), st.randoms())
 def test_a_few_absurd_ratings_change_no_weight_of_the_others(absurd: list[float], chance: Random) -> None:
     values = [*stars(), *absurd]
@@ -134,6 +135,7 @@ def test_a_wrong_table_is_refused_by_name(table: dict[str, object], says: str) -
         EventWeights.from_table(table)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(KINDS), st.floats(allow_nan=True, allow_infinity=True, width=32))
 def test_every_weight_is_finite_and_alone_as_in_a_batch(kind: str, value: float) -> None:
     weights = EventWeights(rating_scale=(1, 5))

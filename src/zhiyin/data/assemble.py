@@ -11,6 +11,7 @@ from scipy import sparse
 from zhiyin.arrays import Ints
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.moments import ALWAYS, inside, window
+from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.item import Item, Items
 from zhiyin.vocabulary import Vocabulary
@@ -26,25 +27,28 @@ def assemble(
     now: float | None = None,
     users: Mapping[str, Mapping[str, str]] | None = None,
     edges: pl.DataFrame | None = None,
+    show_unlisted: bool = False,
 ) -> Dataset:
-    """A dataset of the events that are interactions (weight not 0), in the order given where times are equal.
+    """A dataset of the events that are interactions: their weight is not 0, and no later event took them back.
 
-    events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none), in order of
-    arrival. now: seconds since 1970, where it is known; no event can be a day later. users: attributes by user id. edges:
-    user_id, friend_id. The rating scale, where it is not set, is taken
-    from the events; the dataset keeps the weights it was made with.
+    events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none) and, where comments were
+    read, sentiment (see comments.py), in order of arrival, which settles equal times. now: seconds since 1970, where it is known; no event can be a day later. users:
+    attributes by user id. edges: user_id, friend_id. What the values mean, where it is not set, is taken from the events;
+    the dataset keeps the weights it was made with. show_unlisted: see listed.
     """
     kinds = events["kind"].to_numpy()
     values = events["value"].cast(pl.Float32).fill_null(np.nan).to_numpy()
     weights = weights.with_scale_of(kinds, values)
-    signed = weights.weigh(kinds, values)
-    use = signed != 0
+    sentiments = events["sentiment"].to_numpy() if "sentiment" in events.columns else None
+    signed = weights.weigh(kinds, values, sentiments)
+    times = events["time"].to_numpy()
+    use = (signed != 0) & ~taken_back(events["user_id"], events["item_id"], times, kinds, values)
     kept = events.filter(pl.Series(use))
     user_ids = [*events["user_id"].unique().to_list(), *(users or {})]
     if edges is not None:
         user_ids += [*edges["user_id"].to_list(), *edges["friend_id"].to_list()]
     vocabulary = Vocabulary.of(user_ids, "user")
-    table = Items.of(items, kept["item_id"].unique().to_list())
+    table = listed(items, kept["item_id"].unique().to_list(), show_unlisted)
     interactions = Interactions.sort(
         positions(kept["user_id"], vocabulary),
         positions(kept["item_id"], table.vocabulary),
@@ -66,6 +70,22 @@ def assemble(
         weights,
         within,
     )
+
+
+KNOWN = 0.01
+"""Of the items that events name, those a catalogue must know to be a catalogue of theirs."""
+
+
+def listed(items: Iterable[Item], named: list[str], show_unlisted: bool = False) -> Items:
+    """The catalogue with the items that events name beside it, which are learned from.
+
+    They have nothing to show, no title and no text, so that they are hidden; unless they are asked for, or there is no
+    catalogue to speak of and ids are all there is.
+    """
+    rows = {item.item_id: item for item in items}
+    unknown = [one for one in named if one not in rows]
+    hide = not show_unlisted and len(named) - len(unknown) >= max(KNOWN * len(named), 1)
+    return Items.of([*rows.values(), *(Item(one, hidden=hide) for one in unknown)])
 
 
 def positions(ids: pl.Series, vocabulary: Vocabulary) -> Ints:

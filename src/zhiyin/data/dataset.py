@@ -10,12 +10,13 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
-from zhiyin.data.moments import ALWAYS, inside, settled
+from zhiyin.data.moments import ALWAYS, DAY, inside, settled
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
 from zhiyin.item import Items
 from zhiyin.kinds import CODES, DEFAULT
 from zhiyin.profile import History, Profile
+from zhiyin.seen import Seen
 from zhiyin.vocabulary import Vocabulary
 
 
@@ -114,8 +115,14 @@ class Dataset:
         """One user as this dataset knows them."""
         row = self.friends
         friends = row.indices[row.indptr[user] : row.indptr[user + 1]] if row is not None else np.empty(0, np.int32)
-        name = self.users[user]
-        return Profile(name, user, self.history(user), self.user_attributes.get(name, {}), friends.astype(np.int32))
+        name, history = self.users[user], self.history(user)
+        attributes = self.user_attributes.get(name, {})
+        return Profile(name, user, history, attributes, friends.astype(np.int32), seen=self.seen(history))
+
+    def seen(self, history: History) -> Seen:
+        """What the user of a history has met. Without a clock nothing that was hidden comes back."""
+        times = history.times if self.has_clock else np.full(len(history), np.inf)
+        return Seen(history.items, times, history.kinds)
 
     @cached_property
     def liked(self) -> Interactions:
@@ -141,6 +148,22 @@ class Dataset:
             return liked
         _, newest = np.unique((liked.users.astype(np.int64) * len(self.items) + liked.items)[::-1], return_index=True)
         return liked.rows(np.sort(len(liked) - 1 - newest))
+
+    @cached_property
+    def sequence(self) -> Interactions:
+        """The liked interactions in order, an item once for each person and day, and once where it follows on itself.
+
+        What models of sequences learn from: a reloading page is no taste.
+        """
+        liked = self.liked
+        pairs = liked.users.astype(np.int64) * len(self.items) + liked.items
+        if self.has_clock:
+            days = np.floor(liked.times / DAY)
+            order = np.lexsort((np.arange(len(liked)), days, pairs))
+            new = np.append(True, (np.diff(pairs[order]) != 0) | (np.diff(days[order]) != 0))[: len(liked)]
+            kept = np.sort(order[new])
+            liked, pairs = liked.rows(kept), pairs[kept]
+        return liked.where(np.append(True, np.diff(pairs) != 0)[: len(liked)])
 
     def matrix(self) -> sparse.csr_matrix:
         """Positive evidence as csr float32 [users, items]; repeats are added up."""

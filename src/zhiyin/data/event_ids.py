@@ -59,6 +59,7 @@ class Occurrences:
 
     def __init__(self) -> None:
         self.seen: Array = np.empty(0, np.uint64)
+        self.repeated = 0
 
     def number(self, keys: Array) -> Array:
         """How often each key came before it. keys: uint64 [rows], in order."""
@@ -70,6 +71,7 @@ class Occurrences:
         if len(self.seen):
             earlier = np.searchsorted(self.seen, ordered, side="right") - np.searchsorted(self.seen, ordered, "left")
             counts[order] += earlier
+        self.repeated += int((counts > 0).sum())
         self.seen = np.sort(np.concatenate([self.seen, ordered]), kind="stable")
         return counts
 

@@ -1,133 +1,138 @@
-"""Readers: a folder of tables as a Dataset, and one table file as a frame."""
+"""Readers: files or folders of tables as a Dataset, without a store."""
 
 from __future__ import annotations
 
-import gzip
-import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from zhiyin.data import columns
 from zhiyin.data.assemble import assemble
+from zhiyin.data.columns import kind_codes
+from zhiyin.data.comments import sentiments
 from zhiyin.data.dataset import Dataset
-from zhiyin.data.times import seconds
+from zhiyin.data.event_ids import Occurrences, event_table
+from zhiyin.data.reading.asked import NOTHING, Asked
+from zhiyin.data.reading.catalogue import merged
+from zhiyin.data.reading.files import Sheet, open_all
+from zhiyin.data.reading.summary import Summary
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
-from zhiyin.kinds import DEFAULT
-
-ENDINGS = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
-"""Files a table may be in."""
-
-ID_COLUMNS = ("user_id", "item_id", "friend_id", "event_id", "session_id", "request_id")
+from zhiyin.item import Item
+from zhiyin.progress import Progress, silent
 
 
 def read_folder(path: str | Path, weights: EventWeights | None = None) -> Dataset:
-    """A folder of neutral tables as a Dataset.
+    """A folder of tables as a Dataset: see read_files. Raises DataError, MissingColumn."""
+    if not Path(path).is_dir():
+        raise DataError(f"{path}: no such folder")
+    return read_files([path], weights)[0]
 
-    events (user_id, item_id, and timestamp or position, optionally event_type and value) must be there; items (item_id,
-    title, text, any attributes), users (user_id, any attributes) and edges (user_id, friend_id) may be. Without
-    timestamps `position` gives the order, without that the file does, and the dataset has no clock. Events without
-    event_type are interactions, with the value as it is. Raises DataError, MissingColumn.
+
+def read_files(
+    paths: Iterable[str | Path],
+    weights: EventWeights | None = None,
+    asked: Asked = NOTHING,
+    now: float | None = None,
+    progress: Progress = silent,
+    show_unlisted: bool = False,
+) -> tuple[Dataset, Summary]:
+    """Files and folders as a Dataset, the one that ingesting them would make, and what was understood of each file.
+
+    Events must be among them; items, users and edges may be. What a file is, is told from its columns. Without times a
+    position gives the order, without that the file does, and the dataset has no clock. Raises DataError, MissingColumn.
     """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
-    frame = _table(folder, "events")
-    if frame is None:
-        raise DataError(f"{folder}: no events file; expected one of {', '.join('events' + end for end in ENDINGS)}")
-    items, users, edges = (_table(folder, name) for name in ("items", "users", "edges"))
-    where = f"{folder.name}/events"
-    return assemble(
-        event_columns(frame, where),
-        [] if items is None else columns.items_of(items, f"{folder.name}/items"),
-        weights or EventWeights(),
-        has_clock="timestamp" in frame.columns,
-        users={} if users is None else users_of(users, f"{folder.name}/users"),
-        edges=None if edges is None else edges_of(edges, f"{folder.name}/edges"),
+    sheets, skipped = open_all(paths, asked, now)
+    tables = Tables()
+    for sheet in sheets:
+        progress(f"read {sheet.path.name}")
+        tables.take(sheet)
+    for sheet in sheets:
+        if sheet.summary.events is not None:
+            sheet.summary.events.check(tables.items, tables.users)
+    where = ", ".join(str(path) for path in paths)
+    dataset = tables.dataset(weights or EventWeights(), where, now, show_unlisted)
+    return dataset, Summary([one.summary for one in sheets], skipped)
+
+
+@dataclass
+class Tables:
+    """What files hold, gathered in memory; the same as a store would hold after ingesting them in this order."""
+
+    events: list[pl.DataFrame] = field(default_factory=list)
+    items: dict[str, Item] = field(default_factory=dict)
+    users: dict[str, dict[str, str]] = field(default_factory=dict)
+    edges: list[pl.DataFrame] = field(default_factory=list)
+    clock: bool | None = None
+
+    def take(self, sheet: Sheet) -> None:
+        """Add a file. Raises DataError."""
+        sheet.summary.stored = False
+        if sheet.table == "events":
+            self._take_events(sheet)
+        elif sheet.table == "items":
+            found = sheet.catalogue()
+            for item in found.items:
+                old = None if sheet.asked.replace else self.items.get(item.item_id)
+                self.items[item.item_id] = merged(old, item, found.given)
+        elif sheet.table == "users":
+            for user, attributes in sheet.users().items():
+                self.users.setdefault(user, {}).update(attributes)
+        else:
+            self.edges.append(sheet.edges())
+
+    def _take_events(self, sheet: Sheet) -> None:
+        if self.clock not in (None, sheet.clock):
+            raise DataError(f"{sheet.path}: {other_clock(sheet.clock)}")
+        self.clock = sheet.clock
+        occurrences = Occurrences()
+        self.events += [event_table(frame, occurrences) for frame in sheet.events()]
+
+    def dataset(
+        self, weights: EventWeights, where: str, now: float | None = None, show_unlisted: bool = False
+    ) -> Dataset:
+        """All of it. Raises DataError when there are no events."""
+        if not self.events:
+            raise DataError(
+                f"{where}: no events file; there must be one with a user, an item and, best, a time in each row"
+            )
+        said = ["user_id", "event_id", "item_id", "event_type", "timestamp", "value"]
+        table = pl.concat(self.events).unique(said, keep="first", maintain_order=True)
+        return assemble(
+            event_columns(table),
+            self.items.values(),
+            weights,
+            has_clock=self.clock is not False,
+            now=now,
+            users=self.users,
+            edges=pl.concat(self.edges).unique(maintain_order=True) if self.edges else None,
+            show_unlisted=show_unlisted,
+        )
+
+
+def event_columns(table: pl.DataFrame, comments: Sequence[str] | None = None) -> pl.DataFrame:
+    """A table of events (see event_ids) as assemble wants them: user_id, item_id, time, kind, value, sentiment.
+
+    comments: the contexts of the comments in the table, in order, where it has no column of them.
+    """
+    found = table.select(
+        "user_id",
+        "item_id",
+        pl.col("timestamp").alias("time"),
+        kind_codes(table["event_type"]).alias("kind"),
+        pl.col("value"),
     )
+    rows = np.flatnonzero((table["event_type"] == "comment").to_numpy())
+    if not len(rows):
+        return found
+    said = np.full(len(table), np.nan, np.float32)
+    said[rows] = sentiments(table["context"][rows].to_list() if comments is None else comments)
+    return found.with_columns(sentiment=said)
 
 
-def read_table(file: Path) -> pl.DataFrame:
-    """One table, ids as text. Raises DataError that names the file when it cannot be read."""
-    name = file.name.lower()
-    try:
-        if name.endswith(".parquet"):
-            return pl.read_parquet(file)
-        data = gzip.decompress(file.read_bytes()) if name.endswith(".gz") else file.read_bytes()
-        if not data.strip():
-            raise DataError(f"{file}: the file is empty")
-        if ".csv" in name:
-            header = pl.read_csv(io.BytesIO(data), n_rows=0, infer_schema=False).columns
-            text: dict[str, pl.DataType] = {one: pl.String() for one in header if one in ID_COLUMNS}
-            return pl.read_csv(io.BytesIO(data), schema_overrides=text, infer_schema_length=10_000)
-        return pl.read_ndjson(io.BytesIO(data), infer_schema_length=10_000)
-    except (pl.exceptions.PolarsError, OSError, EOFError) as error:
-        raise DataError(f"{file}: cannot be read: {str(error).splitlines()[0]}") from error
-
-
-def event_columns(frame: pl.DataFrame, where: str) -> pl.DataFrame:
-    """Events as assemble wants them: user_id, item_id, time, kind, value. Raises DataError."""
-    columns.need(frame, ("user_id", "item_id"), where)
-    count = len(frame)
-    kind = pl.Series([DEFAULT], dtype=pl.String).new_from_index(0, count)
-    if "event_type" in frame.columns:
-        kind = columns.kind_names(frame["event_type"])
-        if kind.has_nulls():
-            columns.kind_codes(frame["event_type"].cast(pl.String).filter(kind.is_null()))
-    value = (
-        frame["value"].cast(pl.Float32)
-        if "value" in frame.columns
-        else pl.repeat(None, count, dtype=pl.Float32, eager=True)
-    )
-    table = pl.DataFrame(
-        {
-            "user_id": columns.ids(frame["user_id"]),
-            "item_id": columns.ids(frame["item_id"]),
-            "time": _times(frame, where),
-            "kind": columns.kind_codes(kind),
-            "value": value,
-        }
-    )
-    for name in ("user_id", "item_id"):
-        if bad := int((table[name].is_null() | (table[name] == "")).sum()):
-            raise DataError(f"{where}: {bad} rows have no {name}")
-    return table
-
-
-def _times(frame: pl.DataFrame, where: str) -> pl.Series:
-    if "timestamp" in frame.columns:
-        times = seconds(frame["timestamp"])
-        if bad := int((times.is_null() | ~times.is_finite()).sum()):
-            first = frame["timestamp"].filter(times.is_null() | ~times.is_finite())[0]
-            raise DataError(f"{where}: {bad} timestamps are no times, the first {first!r}")
-        return times
-    if "position" in frame.columns:
-        return frame["position"].cast(pl.Float64)
-    return pl.Series(np.arange(len(frame), dtype=np.float64))
-
-
-def users_of(frame: pl.DataFrame, where: str = "users") -> dict[str, dict[str, str]]:
-    """Users' attributes as text by user id; empty cells are left out."""
-    columns.need(frame, ("user_id",), where)
-    names = [name for name in frame.columns if name != "user_id"]
-    texts = frame.select(columns.ids(frame["user_id"]), *(pl.col(name).cast(pl.String, strict=False) for name in names))
-    return {
-        user: {name: value for name, value in zip(names, values, strict=True) if value}
-        for user, *values in texts.iter_rows()
-        if user
-    }
-
-
-def edges_of(frame: pl.DataFrame, where: str = "edges") -> pl.DataFrame:
-    """Ties between users: user_id, friend_id as text."""
-    columns.need(frame, ("user_id", "friend_id"), where)
-    return frame.select(columns.ids(frame["user_id"]), columns.ids(frame["friend_id"])).drop_nulls()
-
-
-def _table(folder: Path, name: str) -> pl.DataFrame | None:
-    found = [folder / (name + end) for end in ENDINGS if (folder / (name + end)).is_file()]
-    if len(found) > 1:
-        raise DataError(f"{folder}: {name} is there {len(found)} times: {', '.join(f.name for f in found)}; keep one")
-    return read_table(found[0]) if found else None
+def other_clock(clock: bool) -> str:
+    """Why events with and without times cannot stand together. clock: whether the new ones have times."""
+    there = "positions without times" if clock else "times"
+    return f"its events cannot be put beside those read before, which have {there}; use another workspace or folder"

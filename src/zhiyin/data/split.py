@@ -11,6 +11,10 @@ from zhiyin.arrays import Bools, Ints, Longs
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError
 from zhiyin.query import Query
+from zhiyin.seen import Hiding
+
+ALL = Hiding.all()
+"""A list of nothing but what is new to its user."""
 
 FLOOD = 4.0
 """Times as many items as nineteen in twenty people met at most, from which somebody counts no more for meeting more."""
@@ -105,15 +109,16 @@ def leave_one_out(dataset: Dataset) -> Split:
     return Split("leave-one-out", fit, valid, fit, test)
 
 
-def cases_after(dataset: Dataset, start: float, end: float) -> Cases:
-    """What users did first in [start, end) with items new to them, asked at `start` with the history before it.
+def cases_after(dataset: Dataset, start: float, end: float, hiding: Hiding = ALL) -> Cases:
+    """What users did first in [start, end) with items a list may show them, asked at `start` with the history before it.
 
     Users without any event before start are left out. Only positive evidence at a time that can be right is a target.
+    hiding: what the list leaves out of what was met before.
     """
-    return all_cases_after(dataset, start, end)[0]
+    return all_cases_after(dataset, start, end, hiding)[0]
 
 
-def all_cases_after(dataset: Dataset, start: float, end: float) -> tuple[Cases, Cases]:
+def all_cases_after(dataset: Dataset, start: float, end: float, hiding: Hiding = ALL) -> tuple[Cases, Cases]:
     """What cases_after gives, and beside it the newcomers: those who had done nothing before, asked without a history."""
     known = dataset.before(start)
     later = dataset.only(
@@ -125,9 +130,9 @@ def all_cases_after(dataset: Dataset, start: float, end: float) -> tuple[Cases, 
     users: tuple[list[int], list[int]] = [], []
     targets: tuple[list[Ints], list[Ints]] = [], []
     for user in np.unique(later.interactions.users):
-        before = known.history(int(user)).items
+        before = known.history(int(user))
         after = later.history(int(user)).items
-        new = after[~np.isin(after, before)]
+        new = after[~np.isin(after, known.seen(before).hidden(hiding, start))]
         if len(new):
             kind = 0 if len(before) else 1
             users[kind].append(int(user))
@@ -139,23 +144,24 @@ def all_cases_after(dataset: Dataset, start: float, end: float) -> tuple[Cases, 
     return asked, newcomers
 
 
-def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1) -> Split:
+def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1, hiding: Hiding = ALL) -> Split:
     """Global time split: the last share of events is test, the share before it validation; fit < valid < test.
 
-    valid, test: shares of the events, 0 to 1. Raises DataError without a clock or without any case.
+    valid, test: shares of the events, 0 to 1. hiding: what lists leave out of what was met, so that it is no answer.
+    Raises DataError without a clock or without any case.
     """
     if not dataset.has_clock:
         raise DataError("a time split needs timestamps; this data has only positions: use leave-one-out")
     times = np.sort(dataset.interactions.times[dataset.dated])
     start_valid = float(times[int(len(times) * (1 - valid - test))])
     start_test = float(times[int(len(times) * (1 - test))])
-    asked, newcomers = all_cases_after(dataset, start_test, np.inf)
+    asked, newcomers = all_cases_after(dataset, start_test, np.inf, hiding)
     if not len(asked):
         raise DataError("time split: no user has events on both sides of the cut; use more data or leave-one-out")
     return Split(
         "time",
         dataset.before(start_valid),
-        cases_after(dataset, start_valid, start_test),
+        cases_after(dataset, start_valid, start_test, hiding),
         asked.known,
         asked,
         newcomers,

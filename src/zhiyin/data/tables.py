@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from zhiyin.item import Attribute, Item
+from zhiyin.attributes import Attribute
+from zhiyin.item import Item
 
 SCHEMA = {
     "item_id": pl.String,

@@ -119,10 +119,11 @@ class EventWeights:
                 found = replace(found, purchase_money=are_money(costs))
         return found
 
-    def weigh(self, kinds: Array, values: Array) -> Floats:
+    def weigh(self, kinds: Array, values: Array, sentiments: Array | None = None) -> Floats:
         """The signed weight of every event, 0 where it is no interaction. [events]
 
-        kinds: codes of kinds.KINDS. values: nan for none. Raises SettingError for ratings without a known scale.
+        kinds: codes of kinds.KINDS. values: nan for none. sentiments: what the texts of comments say, from -1 to 1, nan for
+        none; they count where there is no rating. Raises SettingError for ratings without a known scale.
         """
         kinds = np.asarray(kinds, np.uint8)
         values = np.asarray(values, np.float64)
@@ -131,6 +132,9 @@ class EventWeights:
             rows = kinds == code
             if kind.value != "none" and rows.any():
                 weights[rows] *= self._factor(kind.name, kind.value, values[rows])
+        if sentiments is not None:
+            read = (kinds == CODES["comment"]) & np.isnan(values) & (np.nan_to_num(sentiments) != 0)
+            weights[read] = self.of("comment") * (np.sign(sentiments[read]) * 0.5 + sentiments[read] * 0.5)
         return weights.astype(np.float32)
 
     def counted_kinds(self) -> tuple[str, ...]:

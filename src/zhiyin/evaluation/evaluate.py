@@ -102,6 +102,7 @@ def evaluate(
         data, data_name(recipe), split.name, len(split.test), watch.seconds, rows,
         best_baseline=measure.best_baseline, trials=list(trials), notes=said + measure.notes,
         recipe_text=recipe.text if isinstance(recipe, Recipe) else "", per_user=per_user, newcomers=newcomers,
+        mask=str(recommender.filter.hiding),
     )  # fmt: skip
 
 

@@ -62,7 +62,7 @@ def alone(recommender: Recommender, source: str) -> Recommender:
         filter=recommender.filter,
         per_source={source: recommender.per_source[source]},
     )
-    single.items, single.users = recommender.items, recommender.users
+    single.serve(recommender.items, recommender.users, recommender.known)
     return single
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,8 @@ class Report:
     """Everything an evaluation found.
 
     seconds: by what was done. notes: what a reader must know. recipe_text: the recipe as measured. per_user: by row and
-    metric, [users]; kept in memory only. newcomers: the same rows for people without a history.
+    metric, [users]; kept in memory only. newcomers: the same rows for people without a history. mask: what every list
+    leaves out of what its user met before, "" where a report of an earlier version does not say.
     """
 
     data: str
@@ -70,6 +72,7 @@ class Report:
     recipe_text: str = ""
     per_user: dict[str, dict[str, Doubles]] = field(default_factory=dict, repr=False)
     newcomers: list[Row] = field(default_factory=list)
+    mask: str = ""
 
     def of_kind(self, kind: str) -> list[Row]:
         """The rows of one kind."""
@@ -88,6 +91,7 @@ class Report:
             "recipe": self.recipe,
             "split": self.split,
             "users": self.users,
+            "mask": self.mask,
             "seconds": round(sum(self.seconds.values()), 3),
             "metrics": whole.metrics,
             "parts": {row.name: row.metrics for row in self.of_kind("part")},
@@ -106,14 +110,16 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def write_report(report: Report, json_path: Path | None = None, html_path: Path | None = None) -> None:
-    """Write a report as JSON, as a page, or both."""
+def write_report(
+    report: Report, json_path: Path | None = None, html_path: Path | None = None, more: Sequence[str] = ()
+) -> None:
+    """Write a report as JSON, as a page, or both. more: HTML for the end of the page."""
     if json_path is not None:
         json_path.write_text(json.dumps(report.document(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     if html_path is not None:
         from zhiyin.evaluation.report_html import page
 
-        html_path.write_text(page(report))
+        html_path.write_text(page(report, more))
 
 
 def read_report(path: Path) -> Report:
@@ -132,6 +138,7 @@ def read_report(path: Path) -> Report:
             rows=rows,
             trials=trials,
             newcomers=new,
+            mask=document.get("mask", ""),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: not a report of an evaluation ({error}); evaluate again") from error
@@ -165,9 +172,14 @@ def print_report(report: Report) -> None:
             table.add_row(kind, escape(row.name), *map(escape, cells), style="bold" if kind == "whole" else None)
         table.add_section()
     console.print(table)
-    for note in (*report.notes, *of_newcomers(report)):
+    for note in (*masked(report), *report.notes, *of_newcomers(report)):
         console.print(f"  · {note}", highlight=False, markup=False)
     console.print("  · " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report.seconds.items()))
+
+
+def masked(report: Report) -> list[str]:
+    """One sentence on what all lists leave out; none where the report does not say."""
+    return [f"mask: every list leaves out {report.mask}"] if report.mask else []
 
 
 def of_newcomers(report: Report) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from math import isfinite
 
-from zhiyin.evaluation.report import KINDS, Report, Row, of_newcomers
+from zhiyin.evaluation.report import KINDS, Report, Row, masked, of_newcomers
 
 COLOURS = {"whole": "#b03a2e", "fused": "#d68910", "part": "#2471a3", "baseline": "#7f8c8d"}
 WORDS = {
@@ -25,8 +25,8 @@ td{white-space:nowrap}tr.whole{font-weight:600}small{color:#777;font-weight:400}
 """
 
 
-def page(report: Report) -> str:
-    """The page of a report. Everything that came from data is escaped."""
+def page(report: Report, more: Sequence[str] = ()) -> str:
+    """The page of a report. Everything that came from data is escaped. more: HTML for its end."""
     title = f"{report.recipe} on {report.data}"
     tried = [f"<h2>Settings tried on validation</h2>{trials(report)}"] if report.trials else []
     recipe = [f"<h2>Recipe as measured</h2><pre>{escape(report.recipe_text)}</pre>"] if report.recipe_text else []
@@ -42,9 +42,10 @@ def page(report: Report) -> str:
         f"<h2>By segment</h2><div class=wide>{by_segment(report.rows)}</div>",
         *tried,
         "<h2>Notes</h2><ul>"
-        + "".join(f"<li>{escape(note)}</li>" for note in (*report.notes, *of_newcomers(report)))
+        + "".join(f"<li>{escape(note)}</li>" for note in (*masked(report), *report.notes, *of_newcomers(report)))
         + "</ul>",
         *recipe,
+        *more,
     ]
     head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
     return (

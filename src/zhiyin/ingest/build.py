@@ -6,38 +6,42 @@ import numpy as np
 import polars as pl
 
 from zhiyin.data.assemble import assemble
-from zhiyin.data.columns import kind_codes
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.readers import event_columns
 from zhiyin.data.weights import EventWeights
 from zhiyin.ports import Store
 
 READ = ("user_id", "item_id", "timestamp", "event_type", "value")
 
 
-def dataset_from_store(store: Store, weights: EventWeights, as_of: float | None, now: float | None = None) -> Dataset:
+def dataset_from_store(
+    store: Store,
+    weights: EventWeights,
+    as_of: float | None,
+    now: float | None = None,
+    show_unlisted: bool = False,
+) -> Dataset:
     """Everything known at a moment (as_of, events at that very time included), or all there is when None.
 
-    now: seconds since 1970; events a day later have a wrong time, see Dataset.window.
+    now: seconds since 1970; events a day later have a wrong time, see Dataset.window. show_unlisted: see
+    assemble.listed.
     What numbers mean, where it is not set, is taken from the whole store and noted there, see weights_for.
     """
     until = None if as_of is None else float(np.nextafter(as_of, np.inf))
     table = store.log.columns(READ, None, until)
-    events = table.select(
-        "user_id",
-        "item_id",
-        pl.col("timestamp").alias("time"),
-        kind_codes(table["event_type"]).alias("kind"),
-        pl.col("value"),
-    )
+    comments = None
+    if (table["event_type"] == "comment").any():  # of all others the context is not read: it is most of a log
+        comments = store.log.columns(("context",), None, until, ("comment",))["context"].to_list()
     profiles = store.profiles.all()
     edges = [(one.user_id, friend) for one in profiles for friend in one.friends]
     dataset = assemble(
-        events,
+        event_columns(table, comments),
         store.catalog.all(),
         weights,
         has_clock=store.meta.get("has_clock") is not False,
         as_of=as_of,
         now=now,
+        show_unlisted=show_unlisted,
         users={one.user_id: dict(one.attributes) for one in profiles},
         edges=pl.DataFrame(edges, schema={"user_id": pl.String, "friend_id": pl.String}, orient="row")
         if edges

@@ -9,7 +9,7 @@ from importlib import resources
 import polars as pl
 
 from zhiyin.data.columns import items_of
-from zhiyin.data.readers import users_of
+from zhiyin.data.reading.files import users_of
 from zhiyin.errors import SettingError
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.progress import Progress, silent

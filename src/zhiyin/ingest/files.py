@@ -3,193 +3,199 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from hashlib import blake2b
-from itertools import chain
 from pathlib import Path
 from typing import IO
 
 import polars as pl
 
-from zhiyin.data.columns import items_of
 from zhiyin.data.event_ids import Occurrences, event_table
-from zhiyin.data.readers import users_of
-from zhiyin.data.reading.cleaning import clean_events, clean_rows, numbers
-from zhiyin.data.reading.formats import Piece, Reject, pieces
-from zhiyin.data.reading.names import Layout, layout_of
+from zhiyin.data.readers import other_clock
+from zhiyin.data.reading.asked import NOTHING, Asked
+from zhiyin.data.reading.catalogue import merged
+from zhiyin.data.reading.files import Sheet, open_all
+from zhiyin.data.reading.pieces import Reject
+from zhiyin.data.reading.summary import FileSummary, Summary
 from zhiyin.errors import DataError
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.progress import Progress, silent
 
-ID_COLUMNS = {"items": ("item_id",), "users": ("user_id",), "edges": ("user_id", "friend_id")}
+FILES = 50
+"""Files of which the store keeps what their columns were taken for, the last."""
 
 
-@dataclass
-class FileSummary:
-    """What became of one file. new: rows that changed the store; the other read rows were known already."""
+def ingest_files(
+    paths: Sequence[Path],
+    store: Store,
+    quarantine_folder: Path,
+    progress: Progress = silent,
+    *,
+    asked: Asked = NOTHING,
+    now: float | None = None,
+    dry: bool = False,
+) -> Summary:
+    """Files of events, items, users and edges, or folders of them, into the store. A second time changes nothing.
 
-    path: str
-    table: str = ""
-    read: int = 0
-    new: int = 0
-    quarantined: int = 0
-    quarantine: str = ""
-    ignored: tuple[str, ...] = ()
-    examples: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        known = self.read - self.quarantined - self.new
-        lines = [f"{self.path}: {self.table}, {self.read:,} rows: {self.new:,} new, {known:,} known already"]
-        if self.quarantined:
-            lines[0] += f", {self.quarantined:,} set aside in {self.quarantine}"
-            lines += [f"    {one}" for one in self.examples]
-        if self.ignored:
-            lines.append(f"    columns not used: {', '.join(self.ignored)}")
-        return "\n".join(lines)
-
-
-@dataclass
-class Summary:
-    """What became of all files."""
-
-    files: list[FileSummary]
-
-    @property
-    def new(self) -> int:
-        """Rows that changed the store."""
-        return sum(one.new for one in self.files)
-
-    @property
-    def quarantined(self) -> int:
-        """Rows set aside."""
-        return sum(one.quarantined for one in self.files)
-
-    def __str__(self) -> str:
-        return "\n".join(str(one) for one in self.files)
-
-
-def ingest_files(paths: Sequence[Path], store: Store, quarantine_folder: Path, progress: Progress = silent) -> Summary:
-    """Files of events, items, users and edges into the store. Ingesting a file again changes nothing.
-
-    The table of a file is told from its columns; the names of Gorse, Amazon Personalize, Amazon reviews, MovieLens and
-    RecBole are known. A row that cannot be read goes, with its line and what was allowed, to a JSONL file in the
-    quarantine folder. Raises MissingColumn, DataError.
+    The table of a file is told from its columns; see data/reading/names.py for those that are known. A row that cannot be
+    read goes, with its line and what was allowed, to a JSONL file in the quarantine folder. A file that is refused changes
+    nothing: each is read to its end before anything of it is stored. now: seconds since 1970, for times that lie after
+    it. dry: only read, and say what was understood. Raises MissingColumn, DataError.
     """
+    sheets, skipped = open_all(paths, asked, now)
+    _agree_on_clock(store, [one for one in sheets if one.table == "events"])
     with store.log.bulk():
-        return Summary([_ingest(Path(path), store, quarantine_folder, progress) for path in paths])
-
-
-def _ingest(path: Path, store: Store, folder: Path, progress: Progress) -> FileSummary:
-    summary = FileSummary(str(path))
-    with _Quarantine(path, folder, summary) as aside:
-        reader = pieces(path)
-        first = next(reader)
-        while not len(first.frame):  # nothing but broken rows so far
-            aside.write(first.rejects)
-            summary.read += len(first.rejects)
-            following = next(reader, None)
-            if following is None:
-                raise DataError(f"{path}: not one row could be read; the reasons are in {aside.path}")
-            first = following
-        layout = layout_of(first.frame, str(path))
-        summary.table, summary.ignored = layout.table, layout.ignored
-        every = chain([first], reader)
-        if layout.table == "events":
-            _events(every, layout, store, aside, progress)
-        else:
-            _others(every, layout, store, aside)
-    progress(f"{path.name}: {summary.new:,} new of {summary.read:,} {summary.table}")
+        for sheet in sheets:
+            _ingest(sheet, store, quarantine_folder, progress, dry)
+    summary = Summary([one.summary for one in sheets], skipped)
+    _check(summary, store)
+    if not dry:
+        notes = {**(store.meta.get("files") or {}), **{one.path.name: one.summary.told for one in sheets}}
+        store.meta.put("files", dict(list(notes.items())[-FILES:]))
     return summary
 
 
-def _events(every: Iterable[Piece], layout: Layout, store: Store, aside: _Quarantine, progress: Progress) -> None:
-    """Piece by piece; the next piece is read and cleaned while the database writes the last."""
-    occurrences, summary = Occurrences(), aside.summary
-    _agree_on_clock(store, "timestamp" in layout.renamed.values(), summary.path)
-    writing: Future[int] | None = None
-    with ThreadPoolExecutor(1) as pool:
-        for piece in every:
-            if not len(piece.frame):  # nothing left after the last full piece, or only broken rows
-                aside.write(piece.rejects)
-                summary.read += len(piece.rejects)
-                continue
-            frame, rejects = clean_events(piece, _layout_of(piece, layout, summary.path), summary.path)
-            aside.write(rejects)
-            summary.read += len(piece.frame) + len(piece.rejects)
-            table = event_table(frame, occurrences)
+def _ingest(sheet: Sheet, store: Store, folder: Path, progress: Progress, dry: bool) -> None:
+    summary = sheet.summary
+    with _Quarantine(sheet.path, folder, summary, dry) as aside:
+        sheet.aside = aside.write
+        if sheet.table == "events":
+            _events(sheet, store, progress, dry)
+        elif sheet.table == "items":
+            _items(sheet, store, dry)
+        else:
+            _users(sheet, store, dry)
+    summary.stored = not dry
+    progress(f"{sheet.path.name}: {summary.new + summary.changed:,} new of {summary.read:,} {summary.table}")
+
+
+# -- events -----------------------------------------------------------------------------------------------------------------
+
+
+def _events(sheet: Sheet, store: Store, progress: Progress, dry: bool) -> None:
+    """Read to the end first, on disk where it is long; then written, a piece being prepared while the last is stored."""
+    name, summary = sheet.path.name, sheet.summary
+    with tempfile.TemporaryDirectory(prefix="zhiyin-") as folder:
+        kept = _Kept(Path(folder))
+        for frame in sheet.events():
+            if not dry:
+                kept.add(frame)
+            progress(f"{name}: {summary.read:,} events read")
+        if dry:
+            return
+        if store.meta.get("has_clock") is None:
+            store.meta.put("has_clock", sheet.clock)
+        occurrences = Occurrences()
+        writing: Future[int] | None = None
+        with ThreadPoolExecutor(1) as pool:
+            for frame in kept.frames():
+                table = event_table(frame, occurrences)
+                summary.new += writing.result() if writing else 0
+                writing = pool.submit(store.log.append_table, table)
+                progress(f"{name}: {summary.new:,} of {summary.read:,} events stored")
             summary.new += writing.result() if writing else 0
-            writing = pool.submit(store.log.append_table, table)
-            progress(f"{Path(summary.path).name}: {summary.read:,} events")
-        summary.new += writing.result() if writing else 0
+        if summary.events is not None:
+            summary.events.repeats = occurrences.repeated
 
 
-def _agree_on_clock(store: Store, clock: bool, path: str) -> None:
+class _Kept:
+    """Frames of one file until all of it was read: the only one in memory, several on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.first: pl.DataFrame | None = None
+        self.files: list[Path] = []
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Keep a frame."""
+        if self.first is None and not self.files:
+            self.first = frame
+            return
+        if self.first is not None:
+            self._write(self.first)
+            self.first = None
+        self._write(frame)
+
+    def _write(self, frame: pl.DataFrame) -> None:
+        self.files.append(self.folder / f"{len(self.files)}.arrow")
+        frame.write_ipc(self.files[-1], compression="lz4")
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """What was kept, in order; each is gone from the disk once it was given."""
+        if self.first is not None:
+            yield self.first
+        for file in self.files:
+            yield pl.read_ipc(file)
+            file.unlink()
+
+
+def _agree_on_clock(store: Store, sheets: list[Sheet]) -> None:
+    """Times and mere positions cannot stand together. Checked before anything is stored, noted when something is."""
     noted = store.meta.get("has_clock")
-    if noted is None and not store.log.count():
-        store.meta.put("has_clock", clock)
-    elif (noted is not False) != clock:
-        there = "times" if noted is not False else "positions without times"
-        raise DataError(f"{path}: its events cannot be put beside those in the store, which have {there}; use another")
+    if noted is None and store.log.count():
+        noted = True
+    elif noted is not None and not store.log.count():
+        store.meta.put("has_clock", None)  # left behind by a file that was refused
+        noted = None
+    for sheet in sheets:
+        if noted is not None and noted != sheet.clock:
+            raise DataError(f"{sheet.path}: {other_clock(sheet.clock)}")
+        noted = sheet.clock
 
 
-def _others(every: Iterable[Piece], layout: Layout, store: Store, aside: _Quarantine) -> None:
-    frames, summary = [], aside.summary
-    for piece in every:
-        if not len(piece.frame):
-            aside.write(piece.rejects)
-            summary.read += len(piece.rejects)
-            continue
-        of_piece = _layout_of(piece, layout, summary.path)
-        frame, rejects = clean_rows(piece, of_piece, ID_COLUMNS[layout.table])
-        aside.write(rejects)
-        summary.read += len(piece.frame) + len(piece.rejects)
-        frames.append(frame)
-    frame = pl.concat(frames, how="diagonal_relaxed")
-    if layout.table == "items":
-        summary.new = store.catalog.put(items_of(numbers(frame, _sequences(layout)), summary.path))
-    else:
-        summary.new = _users(frame, layout, store)
+# -- items and users ----------------------------------------------------------------------------------------------------------
 
 
-def _users(frame: pl.DataFrame, layout: Layout, store: Store) -> int:
+def _items(sheet: Sheet, store: Store, dry: bool) -> None:
+    found = sheet.catalogue()
+    known = {one.item_id: one for one in store.catalog.all()}
+    items = [merged(None if sheet.asked.replace else known.get(one.item_id), one, found.given) for one in found.items]
+    if not dry:
+        sheet.summary.new = sum(one.item_id not in known for one in items)
+        sheet.summary.changed = store.catalog.put(items) - sheet.summary.new
+
+
+def _users(sheet: Sheet, store: Store, dry: bool) -> None:
     known = {one.user_id: one for one in store.profiles.all()}
     changed: dict[str, StoredProfile] = {}
-    if layout.table == "users":
-        for user, attributes in users_of(frame).items():
+    if sheet.table == "users":
+        for user, attributes in sheet.users().items():
             old = known.get(user, StoredProfile(user))
-            changed[user] = replace(old, attributes={**old.attributes, **attributes})
+            kept = {} if sheet.asked.replace else old.attributes
+            changed[user] = replace(old, attributes={**kept, **attributes})
     else:
-        for user, friends in frame.group_by("user_id", maintain_order=True).agg("friend_id").iter_rows():
+        for user, friends in sheet.edges().group_by("user_id", maintain_order=True).agg("friend_id").iter_rows():
             old = known.get(user, StoredProfile(user))
             changed[user] = replace(old, friends=tuple(dict.fromkeys([*old.friends, *friends])))
-    return store.profiles.put_many(list(changed.values()))
+    if not dry:
+        sheet.summary.new = store.profiles.put_many(list(changed.values()))
 
 
-def _layout_of(piece: Piece, first: Layout, path: str) -> Layout:
-    """JSON lines may show new columns on the way."""
-    if set(piece.frame.columns) <= {*first.renamed, *first.ignored} or not len(piece.frame):
-        return first
-    layout = layout_of(piece.frame, path)
-    return layout if layout.table == first.table else first
-
-
-def _sequences(layout: Layout) -> tuple[str, ...]:
-    return tuple(new for name, new in layout.renamed.items() if name.endswith(":token_seq"))
+def _check(summary: Summary, store: Store) -> None:
+    """What of the events names items and users that nothing is known of, once all files are in."""
+    if any(one.events is not None for one in summary.files):
+        items, users = set(store.catalog.ids()), set(store.profiles.users())
+        for one in summary.files:
+            if one.events is not None:
+                one.events.check(items, users)
 
 
 class _Quarantine:
     """Writes rejected rows to a file of their own; without any there is no file."""
 
-    def __init__(self, path: Path, folder: Path, summary: FileSummary) -> None:
+    def __init__(self, path: Path, folder: Path, summary: FileSummary, dry: bool) -> None:
         name = blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
         self.path = folder / f"{path.name}.{name}.jsonl"
         self.summary = summary
+        self.dry = dry
         self.stream: IO[str] | None = None
 
     def __enter__(self) -> _Quarantine:
-        self.path.unlink(missing_ok=True)
+        if not self.dry:
+            self.path.unlink(missing_ok=True)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -198,17 +204,12 @@ class _Quarantine:
 
     def write(self, rejects: list[Reject]) -> None:
         """Add rows, with the file they are from."""
-        if not rejects:
+        if not rejects or self.dry:
             return
         if self.stream is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.stream = self.path.open("w", encoding="utf-8")
             self.summary.quarantine = str(self.path)
-        rejects = sorted(rejects, key=lambda one: one.line)
-        for one in rejects:
+        for one in sorted(rejects, key=lambda reject: reject.line):
             row = {"file": self.summary.path, **asdict(one)}
             self.stream.write(json.dumps(row, ensure_ascii=False) + "\n")
-        for one in rejects[: 3 - len(self.summary.examples)]:
-            column = f"{one.column} " if one.column else ""
-            self.summary.examples.append(f"line {one.line}: {column}'{one.value[:60]}': must be {one.allowed}")
-        self.summary.quarantined += len(rejects)

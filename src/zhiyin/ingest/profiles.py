@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zhiyin.arrays import Doubles, Ints
+from zhiyin.arrays import Bools, Doubles, Floats, Ints
+from zhiyin.data.comments import sentiments
+from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
 from zhiyin.item import Items
-from zhiyin.kinds import CODES
+from zhiyin.kinds import KINDS
+from zhiyin.past import Past
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import History, Interest, Profile
+from zhiyin.seen import Seen
 from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
 from zhiyin.understanding.topics import HALF_LIFE, strengths, topics_of
 from zhiyin.vocabulary import Vocabulary
@@ -30,31 +34,37 @@ EVIDENCE = 10
 
 def live_profile(
     user_id: str,
-    events: Sequence[Event],
+    events: Sequence[Event] | Past,
     stored: StoredProfile | None,
     items: Items,
     users: Vocabulary,
     weights: EventWeights,
     half_life: float = HALF_LIFE,
+    *,
+    window: int | None = None,
+    has_clock: bool = True,
 ) -> Profile:
     """A user as known from events and from what is stored of them.
 
     The history equals Dataset.history for the same events and weights. Interests and dislikes are inferred from it, then
     what the user registered with and what only goes with these topics is added (first_interests, latent_interests). The
     user's own edits come last: refusals are never interests, wishes always are. Events of items that are not in
-    the catalogue are left out. half_life: in days.
+    the catalogue are left out. half_life: in days. window: interactions that taste is made of, the newest; what was
+    seen is read off all events. has_clock: whether times are seconds.
     """
+    reading = _read(events if isinstance(events, Past) else Past.of(events), items, weights)
     stored = stored or StoredProfile(user_id)
     friends = users.positions(stored.friends)
     profile = Profile(
         user_id,
         users.get(user_id),
-        history_of(events, items, weights),
+        reading.history(window),
         stored.attributes,
         np.sort(friends[friends >= 0]),
         refusals=stored.refusals,
         summary=stored.summary,
         version=stored.version,
+        seen=reading.seen(np.isin(KINDS, weights.counted_kinds()), has_clock),
     )
     return with_topics(profile, stored, items, half_life)
 
@@ -76,19 +86,45 @@ def with_topics(profile: Profile, stored: StoredProfile, items: Items, half_life
     )
 
 
-def history_of(events: Sequence[Event], items: Items, weights: EventWeights) -> History:
-    """The interactions among events, oldest first; equal times in the order given."""
-    positions = items.vocabulary.positions([event.item_id for event in events])
-    times = np.array([event.timestamp for event in events], np.float64)
-    kinds = np.array([CODES[event.event_type] for event in events], np.uint8)
-    # float32 as in a dataset, so that a live event weighs exactly what it will weigh in training.
-    values = np.array([np.nan if event.value is None else event.value for event in events], np.float32)
-    weights = weights.with_scale_of(kinds, values)  # the first ratings ever: no dataset has fixed the scale yet
-    signed = weights.weigh(kinds, values)
-    order = np.argsort(times, kind="stable")
-    order = order[(positions[order] >= 0) & (signed[order] != 0)]
-    names = tuple(events[row].event_id for row in order)
-    return History(positions[order], times[order], signed[order], kinds[order], names)
+def history_of(
+    events: Sequence[Event] | Past, items: Items, weights: EventWeights, window: int | None = None
+) -> History:
+    """The interactions among events, oldest first; equal times in the order given. window: of them the newest at most."""
+    return _read(events if isinstance(events, Past) else Past.of(events), items, weights).history(window)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A past held against a catalogue. positions: -1 for none. signed: weights. there: not taken back. All [events]."""
+
+    past: Past
+    positions: Ints
+    signed: Floats
+    there: Bools
+
+    def history(self, window: int | None) -> History:
+        """The interactions; of them the newest at most."""
+        rows = np.flatnonzero(self.there & (self.signed != 0))
+        if window is not None:
+            rows = rows[max(len(rows) - window, 0) :]
+        names = tuple(self.past.event_ids[row] for row in rows.tolist())
+        past = self.past
+        return History(self.positions[rows], past.times[rows], self.signed[rows], past.kinds[rows], names)
+
+    def seen(self, counted: Bools, has_clock: bool) -> Seen:
+        """What was met: an event of a kind that counts only where it does. counted: by code."""
+        rows = np.flatnonzero(self.there & ((self.signed != 0) | ~counted[self.past.kinds]))
+        times = self.past.times[rows] if has_clock else np.full(len(rows), np.inf)
+        return Seen(self.positions[rows], times, self.past.kinds[rows])
+
+
+def _read(past: Past, items: Items, weights: EventWeights) -> _Reading:
+    positions = items.vocabulary.positions(past.item_ids)
+    # The first ratings ever: no dataset has fixed their scale yet.
+    said = sentiments(past.contexts) if any(past.contexts) else None
+    signed = weights.with_scale_of(past.kinds, past.values).weigh(past.kinds, past.values, said)
+    gone = taken_back(np.zeros(len(past), np.uint8), positions, past.times, past.kinds, past.values)
+    return _Reading(past, positions, signed, (positions >= 0) & ~gone)
 
 
 def interests_of(

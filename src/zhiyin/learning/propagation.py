@@ -85,7 +85,9 @@ def nearest_rows(asked: Floats, vectors: Floats, count: int, skip: Array | None 
         inside = np.arange(len(likeness))
         if skip is not None:
             likeness[inside, skip[start : start + BLOCK]] = 0
-        best = np.argpartition(-likeness, count - 1, axis=1)[:, :count]
+        # Whole numbers, each once: equal rows are taken in their order, whichever rows are asked for beside them.
+        keys = np.round(likeness.astype(np.float64) * -1e5).astype(np.int64) * len(vectors) + np.arange(len(vectors))
+        best = np.argpartition(keys, count - 1, axis=1)[:, :count]
         value = np.maximum(np.take_along_axis(likeness, best, 1), 0)
         value /= np.maximum(value.sum(1, keepdims=True), 1e-12)
         rows.append(np.repeat(inside + start, count))

@@ -73,23 +73,6 @@ class SemanticIds:
         """Values that the extra token may have."""
         return max(int(self.books.shape[1]), 256)
 
-    def extended(self, vectors: Floats, rows: Array) -> SemanticIds:
-        """With ids for new or changed items, from the same books. vectors: [rows, width]"""
-        others = self.codes.copy()
-        others[rows[rows < len(others)]] = -1
-        plain = np.empty((len(rows), len(self.books)), np.int32)
-        for place, vector in enumerate(np.asarray(vectors, np.float32)):
-            rest = vector.copy()
-            for level, book in enumerate(self.books[:-1]):
-                plain[place, level] = distances(rest[None], book)[0].argmin()
-                rest -= book[plain[place, level]]
-            before = plain[place, :-1]
-            same = [codes[(codes[:, : len(before)] == before).all(1), len(before)] for codes in (others, plain[:place])]
-            near = np.argsort(distances(rest[None], self.books[-1])[0], kind="stable")
-            free = near[~np.isin(near, np.concatenate(same))]
-            plain[place, -1] = free[0] if len(free) else near[0]
-        return self.grown(plain, rows)
-
     def collision(self) -> float:
         """Share of the items whose id is another's too, before the extra token. 0 to 1."""
         plain = self.codes[:, :-1]

@@ -22,7 +22,7 @@ def gap_buckets(seconds: Array) -> Longs:
 
 @dataclass(frozen=True)
 class Sequences:
-    """Positive events of all users, one after the other, and the windows that are trained on.
+    """Positive events of all users, one after the other (see Dataset.sequence), and the windows that are trained on.
 
     items, gaps: [events]; a gap is the bucket of the time to the user's next event. starts, ends: rows of each window;
     its last event is a target only. firsts: where the user's events begin, at starts or before. Refusals are left out: neither input nor target, since a next item is one to like.
@@ -40,7 +40,7 @@ class Sequences:
 
         without_last: users whose last liked event is kept out.
         """
-        liked = dataset.liked
+        liked = dataset.sequence
         offsets = np.searchsorted(liked.users, np.arange(len(dataset.users) + 1)).astype(np.int64)
         firsts, ends = offsets[:-1], offsets[1:].copy()
         if without_last is not None:
@@ -56,7 +56,7 @@ class Sequences:
     def ends_of(cls, dataset: Dataset, length: int, users: Array) -> Sequences:
         """The newest `length` + 1 liked events of some users."""
         found = cls.of(dataset, length)
-        return found.where(np.isin(dataset.liked.users[found.starts], users))
+        return found.where(np.isin(dataset.sequence.users[found.starts], users))
 
     def where(self, mask: Bools) -> Sequences:
         """The windows for which the mask is true."""

@@ -51,9 +51,10 @@ class Cached:
         known = self.database.read("SELECT reply FROM replies WHERE key = ?", (key,))
         if known and (reply := _reply(known[0][0])):
             return reply
+        who = self.database.pseudonym(about.get())
+        forgotten = self.database.times_forgotten(who)
         reply = self.model.complete(call)
-        if call.schema is None or _is_object(reply.text):
-            who = self.database.pseudonym(about.get())
+        if (call.schema is None or _is_object(reply.text)) and self.database.times_forgotten(who) == forgotten:
             kept = json.dumps([reply.text, reply.model, reply.prompt_tokens, reply.reply_tokens])
             self.database.write("INSERT OR REPLACE INTO replies VALUES (?, ?, ?)", [(key, kept, who)])
         return reply

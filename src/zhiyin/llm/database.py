@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import warnings
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from zhiyin.errors import ModelError
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB)",
+    "CREATE TABLE IF NOT EXISTS forgotten (who TEXT PRIMARY KEY, times INTEGER) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT, about TEXT) WITHOUT ROWID",
     "CREATE INDEX IF NOT EXISTS replies_about ON replies (about)",
     "CREATE TABLE IF NOT EXISTS calls (time REAL, use TEXT, model TEXT, prompt_tokens INTEGER, reply_tokens INTEGER, "
@@ -66,8 +68,28 @@ class Database:
     def forget(self, user_id: str) -> int:
         """Delete the replies about a user, and take the user out of the log of calls. Returns how many replies."""
         who = self.pseudonym(user_id)
+        self.write("INSERT INTO forgotten VALUES (?, 1) ON CONFLICT (who) DO UPDATE SET times = times + 1", [(who,)])
         self.write("UPDATE calls SET about = '' WHERE about = ?", [(who,)])
-        return self.write("DELETE FROM replies WHERE about = ?", [(who,)])
+        gone = self.write("DELETE FROM replies WHERE about = ?", [(who,)])
+        self._clean()
+        return gone
+
+    def forget_text(self, text: str) -> int:
+        """Delete the replies that hold a text. Returns how many."""
+        inside = json.dumps(text)[1:-1]  # replies are kept as JSON
+        gone = self.write("DELETE FROM replies WHERE instr(reply, ?) > 0 OR instr(reply, ?) > 0", [(inside, text)])
+        self._clean()
+        return gone
+
+    def times_forgotten(self, who: str) -> int:
+        """How often a user, by pseudonym, was forgotten: what was asked before must not be kept after."""
+        found = self.read("SELECT times FROM forgotten WHERE who = ?", (who,)) if who else []
+        return int(found[0][0]) if found else 0
+
+    def _clean(self) -> None:
+        """Have nothing deleted stand in the file: it is small, so it is written anew."""
+        self.read("VACUUM")
+        self.read("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def pseudonym(self, user_id: str) -> str:
         """A user's keyed hash, "" for none."""

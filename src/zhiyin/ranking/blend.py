@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,14 +18,18 @@ from zhiyin.stages import RankingRows
 STEPS = (0.0, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Weights that are tried for each source."""
 
+PLACE = 2
+"""What the whole way from the 500th to the first rank is worth beside one standard deviation of the scores: to be known to a
+source at all is worth something, however low."""
+
 
 @part
 class Blend:
-    """Each source's scores divided by the row's best, times the source's weight, added up.
+    """The weighted mean of what the sources say (see source_opinions): from -4.1 to 8.
 
     The weights maximise NDCG@10 on the rows by coordinate ascent: one source at a time takes the best of a few values
-    until no change helps. A source may end with the weight 0. A candidate's score depends on the others of its row only through
-    each source's best. People without a history have weights of their own, learned from such people: what they can be
+    until no change helps. A source may end with the weight 0, and none ever moves a score by more than its share of the
+    weights. People without a history have weights of their own, learned from such people: what they can be
     told by is not what counts for the others.
     """
 
@@ -83,22 +88,38 @@ def learn_blend(rows: RankingRows, requests: int, rounds: int, chance: np.random
         return [], np.empty(0, np.float32)
     sources = list(rows.candidates[0].sources)
     chosen = chance.permutation(len(rows))[:requests]
-    tables = [source_ratios(rows.candidates[row], sources) for row in chosen]
+    tables = [source_opinions(rows.candidates[row], sources) for row in chosen]
     return sources, ascend(tables, [rows.labels[row] for row in chosen], rounds, chance)
 
 
 def blended(candidates: Candidates, sources: Sequence[str], weights: Floats) -> Floats:
     """The blend of each candidate. Where no weights were learned, all sources count alike. [candidates]"""
     if not len(sources):
-        return np.asarray(source_ratios(candidates, candidates.sources).sum(1), np.float32)
-    return np.asarray(source_ratios(candidates, sources) @ weights, np.float32)
+        sources, weights = candidates.sources, _telling(candidates)
+    return np.asarray(source_opinions(candidates, sources) @ shares_of(weights), np.float32)
+
+
+def _telling(candidates: Candidates) -> Floats:
+    """1 for each source that gave any candidate a score, 0 for the others. [sources]"""
+    if candidates.source_scores is None:
+        return np.zeros(len(candidates.sources), np.float32)
+    return np.asarray(np.isfinite(candidates.source_scores).any(0), np.float32)
+
+
+def shares_of(weights: Floats) -> Floats:
+    """Weights that sum to 1, all alike where none is above 0. [sources]"""
+    total = float(weights.sum())
+    share = weights / total if total > 0 else np.full(len(weights), 1 / max(len(weights), 1))
+    return np.asarray(share, np.float32)
 
 
 def blend_shares(candidates: Candidates, sources: Sequence[str], weights: Floats) -> Floats:
-    """What share of the blend each source carried, in the order of candidates.sources. [candidates, sources]"""
+    """What share of the blend each source carried, in the order of candidates.sources: its weight times how far it puts
+    a candidate above those it knows nothing of. [candidates, sources]"""
     known = list(sources) or list(candidates.sources)
-    parts = source_ratios(candidates, known) * (weights if len(sources) else 1.0)
-    parts = np.maximum(parts, 0)
+    heard = candidates.opined
+    above = replace(candidates, opinions=replace(heard, scores=np.maximum(heard.scores - heard.unknown, 0)))
+    parts = source_opinions(above, known) * (weights if len(sources) else _telling(candidates))
     return in_order_of(candidates.sources, known, parts / np.maximum(parts.sum(1, keepdims=True), 1e-12))
 
 
@@ -111,24 +132,25 @@ def in_order_of(asked: Sequence[str], known: Sequence[str], shares: Array) -> Fl
     return result
 
 
-def source_ratios(candidates: Candidates, sources: Sequence[str]) -> Floats:
-    """Each source's scores divided by the row's best; 0 where it gave none. [candidates, sources]"""
+def source_opinions(candidates: Candidates, sources: Sequence[str]) -> Floats:
+    """What the sources named said of the candidates, as z-scores and, PLACE times, as logarithmic ranks; 0 for one that is
+    not there. [candidates, sources]"""
     result = np.zeros((len(candidates), len(sources)), np.float32)
-    if candidates.source_scores is None or not len(candidates):
-        return result
     columns = {source: column for column, source in enumerate(candidates.sources)}
     known = [column for column, source in enumerate(sources) if source in columns]
-    scores = candidates.source_scores[:, [columns[sources[column]] for column in known]]
-    silent = ~np.isfinite(scores)
-    best = np.where(silent, 0, scores).max(0)
-    result[:, known] = np.where(silent | (best <= 0), 0, scores) / np.where(best > 0, best, 1)
+    if candidates.source_scores is not None and known:
+        said = candidates.opined.scores + PLACE * candidates.opined.places
+        result[:, known] = said[:, [columns[sources[column]] for column in known]]
     return result
 
 
 def ascend(tables: Sequence[Floats], labels: Sequence[Floats], rounds: int, chance: np.random.Generator) -> Floats:
     """Weights per source with the highest mean NDCG@10. tables: per request [candidates, sources]."""
     padded, gains, ideal = _padded(tables, labels)
-    weights = np.ones(padded.shape[2])
+    # A source that puts all candidates of every request alike tells nothing.
+    weights = np.array(
+        [any(np.ptp(one[:, source]) > 0 for one in tables) for source in range(padded.shape[2])], np.float64
+    )
     scores = padded @ weights
     best = _mean_ndcg(scores, gains, ideal)
     for _ in range(rounds):

@@ -15,11 +15,15 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.ranking.blend import blend_shares, blended, in_order_of, learn_blend
+from zhiyin.ranking.bounds import bounded, usual_spread
 from zhiyin.ranking.features import Features, learn_facts
 from zhiyin.stages import RankingRows
 
 FEWEST = 20
 """Requests below which trees would learn noise."""
+
+MEASURED = 300
+"""Requests that the spreads of trees and blend are measured on at most."""
 
 
 @part
@@ -45,9 +49,10 @@ class Boosted:
     """Steps into which a column is cut. Few, since fine steps of popularity would give items away one by one, and what
     was learned of one item in the past does not hold today."""
     scale_free: bool = setting(True)
-    """Leave out columns that change with how much data was fitted (raw scores, counts) or that follow the calendar."""
+    """Leave out columns that change with how much data was fitted (counts) or that follow the calendar."""
     trust: float = setting(1.0, least=0, most=100, tune=(0.0, 0.5, 1.0, 2.0))
-    """How much the blend of sources counts beside the trees, both in standard deviations over the candidates."""
+    """How much the blend of sources counts beside the trees, both in their usual standard deviations over the candidates
+    of a request, measured once on the rows learned from."""
     patience: int = setting(30, least=1)
     """Trees without gain on the rows kept aside before it stops."""
     seed: int = setting(0)
@@ -58,6 +63,7 @@ class Boosted:
     sources: list[str] = learned()
     spaces: list[str] = learned()
     facts: dict[str, Array] = learned()
+    spreads: Floats = learned()
 
     listwise = True
 
@@ -75,9 +81,18 @@ class Boosted:
         chance = np.random.default_rng(self.seed)
         self.sources, self.blend = learn_blend(rows, requests=3000, rounds=2, chance=chance)
         self.spaces, self.facts, self.model = sorted(dataset.items.vectors), learn_facts(dataset), ""
+        self.spreads = np.ones(2, np.float32)
         if len(rows) >= FEWEST:
             self.model = self._grown(rows, valid, dataset.items, chance)
+            some = rows.only(np.arange(len(rows)) < MEASURED)
+            self.spreads = np.array([usual_spread(one) for one in self._parts(some, dataset.items)], np.float32)
         return self
+
+    def _parts(self, rows: RankingRows, items: Items) -> tuple[list[Floats], list[Floats]]:
+        """What the trees and the blend say, each by request."""
+        matrices = [self._matrix([one], [two], items) for one, two in zip(rows.queries, rows.candidates, strict=True)]
+        trees = [np.asarray(self._loaded().predict(one, num_threads=1), np.float32) for one in matrices]
+        return trees, [one[:, -1] for one in matrices]
 
     def _grown(self, rows: RankingRows, valid: RankingRows | None, items: Items, chance: np.random.Generator) -> str:
         import lightgbm
@@ -105,7 +120,7 @@ class Boosted:
         trees = np.split(np.asarray(self._loaded().predict(matrix, num_threads=1)), cuts)
         blends = np.split(matrix[:, -1], cuts)
         return [
-            (tree / _spread(tree) + self.trust * blend / _spread(blend))[:, None].astype(np.float32)
+            bounded(tree / self.spreads[0] + self.trust * blend / self.spreads[1])[:, None]
             for tree, blend in zip(trees, blends, strict=True)
         ]
 
@@ -116,8 +131,8 @@ class Boosted:
             return blend_shares(candidates, self.sources, self.blend)
         matrix = self._matrix([query], [candidates], items)
         values = np.asarray(self._loaded().predict(matrix, pred_contrib=True, num_threads=1))[:, :-1]
-        values = values / _spread(values.sum(1))
-        values[:, -1] += self.trust * matrix[:, -1] / _spread(matrix[:, -1])
+        values = values / self.spreads[0]
+        values[:, -1] += self.trust * matrix[:, -1] / self.spreads[1]
         groups = np.array([*self._features().groups, -1])[self._columns()]
         parts = np.stack([values[:, groups == one].sum(1) for one in range(len(self.sources))], 1)
         # The blend speaks for all sources: its value is dealt out by what each adds to it.
@@ -209,13 +224,7 @@ class Boosted:
 
 
 def _changes(name: str) -> bool:
-    return name.endswith("_score") or name in ("hour", "weekday", "seen_before")
-
-
-def _spread(values: Array) -> float:
-    """The standard deviation, 1 where all are (nearly) equal."""
-    found = float(np.std(np.asarray(values, np.float64))) if len(values) else 0.0
-    return found if found > 1e-9 else 1.0
+    return name in ("hour", "weekday", "seen_before")
 
 
 def _plain(names: Sequence[str]) -> list[str]:

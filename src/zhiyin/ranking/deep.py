@@ -17,6 +17,7 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.ranking.blend import blend_shares, in_order_of
+from zhiyin.ranking.bounds import bounded, usual_spread
 from zhiyin.ranking.deep_inputs import DeepInputs
 from zhiyin.ranking.deep_rows import Encoded, InputOptions, Shape
 from zhiyin.stages import RankingRows
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 FEWEST = 20
 """Requests below which a network would learn noise: the blend of sources orders alone."""
+
+MEASURED = 300
+"""Requests that the spreads of network and blend are measured on at most."""
 
 
 @part
@@ -63,7 +67,8 @@ class DeepRanker(ABC):
     buckets: int = setting(1 << 15, least=2)
     """Rows of the table that ids and attribute values are hashed to."""
     trust: float = setting(0.0, least=0, most=100, tune=(0.0, 0.5, 1.0, 2.0), at_request=True)
-    """How much the blend of sources counts beside the network, both in standard deviations over the candidates."""
+    """How much the blend of sources counts beside the network, both in their usual standard deviations over the candidates
+    of a request, measured once on the rows learned from."""
     seed: int = setting(0, least=0)
     """Of the first weights, the wrong answers, the order of rows and dropout."""
 
@@ -103,7 +108,23 @@ class DeepRanker(ABC):
             some = inputs.many(rows, dataset.items, self.wrong, self.seed)
             kept = inputs.many(valid, dataset.items, None) if valid is not None and len(valid) >= FEWEST else []
             self.weights = self._learned(inputs, some, kept, dataset.items)
+            self._measure(some[:MEASURED], dataset.items)
         return self
+
+    def _measure(self, some: list[Encoded], items: Items) -> None:
+        """Keep the usual spreads of the network's logits and of the blend (see trust)."""
+        inputs, network = self._ready()
+        assert network is not None
+        logits = self._logits(network, inputs, some, items)
+        self.tables = {**self.tables, "spreads": spreads_of(logits, [one.blend for one in some])}
+
+    def _logits(self, network: Module, inputs: DeepInputs, some: list[Encoded], items: Items) -> list[Floats]:
+        found: list[Floats] = []
+        for start in range(0, len(some), 64):
+            batch = some[start : start + 64]
+            logits = logits_of(network, inputs.batch(batch, items))
+            found += [row[: len(one)] for one, row in zip(batch, logits, strict=True)]
+        return found
 
     def refresh(self, dataset: Dataset) -> None:
         """Take what is known of items from a later dataset; the network stays as it is."""
@@ -119,8 +140,11 @@ class DeepRanker(ABC):
         for query, shown in zip(queries, candidates, strict=True):
             one = inputs.of(query, shown, items)
             logits = logits_of(network, inputs.batch([one], items))[0] if network is not None and len(one) else None
-            found.append(mixed(logits, one.blend, self.trust)[:, None])
+            found.append(mixed(logits, one.blend, self.trust, self._spreads())[:, None])
         return found
+
+    def _spreads(self) -> Floats:
+        return np.asarray(self.tables.get("spreads", np.ones(2)), np.float32)
 
     def source_shares(self, query: Query, candidates: Candidates, items: Items) -> Floats:
         """See Attributing: how far the score falls when a source is not heard."""
@@ -133,10 +157,10 @@ class DeepRanker(ABC):
         without = [_silenced(candidates, source) for source in inputs.sources]
         some = [inputs.of(query, shown, items) for shown in (candidates, *without)]
         logits = logits_of(network, inputs.batch(some, items))
-        spread = deviation(logits[0])
-        falls: Array = in_order_of(candidates.sources, inputs.sources, np.maximum(logits[0] - logits[1:], 0).T / spread)
+        spreads, falls = self._spreads(), np.maximum(logits[0] - logits[1:], 0).T
+        falls = in_order_of(candidates.sources, inputs.sources, falls / spreads[0])
         # The blend speaks for all sources: its value is dealt out by what each adds to it.
-        falls = falls + self.trust * dealt * (np.maximum(some[0].blend, 0) / deviation(some[0].blend))[:, None]
+        falls = falls + self.trust * dealt * (np.maximum(some[0].blend, 0) / spreads[1])[:, None]
         return np.asarray(falls / np.maximum(falls.sum(1, keepdims=True), 1e-12), np.float32)
 
     # -- learning --------------------------------------------------------------------------------------------------
@@ -163,13 +187,13 @@ class DeepRanker(ABC):
         )  # fmt: skip
 
     def _ndcg(self, network: Module, inputs: DeepInputs, kept: list[Encoded], items: Items) -> float:
-        total = 0.0
-        for start in range(0, len(kept), 64):
-            some = kept[start : start + 64]
-            for one, logits in zip(some, logits_of(network, inputs.batch(some, items)), strict=True):
-                assert one.labels is not None
-                total += ndcg(mixed(logits[: len(one)], one.blend, self.trust), one.labels)
-        return total / len(kept)
+        logits = self._logits(network, inputs, kept, items)
+        spreads = spreads_of(logits, [one.blend for one in kept])
+        found = [
+            ndcg(mixed(row, one.blend, self.trust, spreads), np.asarray(one.labels))
+            for one, row in zip(kept, logits, strict=True)
+        ]
+        return float(np.mean(found))
 
     def _fresh(self, shape: Shape) -> Module:
         """A new network whose first weights follow from the seed; torch's own chance is left as it was."""
@@ -230,17 +254,16 @@ def forget_unseen(network: Module, some: Sequence[Encoded]) -> None:
                 module.weight[~met] = 0
 
 
-def mixed(logits: Floats | None, blend: Floats, trust: float) -> Floats:
-    """The network's logits and the blend of sources, each by its own spread, added up. [n]"""
+def mixed(logits: Floats | None, blend: Floats, trust: float, spreads: Floats) -> Floats:
+    """The network's logits and the blend of sources, each by its usual spread, added up and bounded. [n]"""
     if logits is None:
         return blend
-    return np.asarray(logits / deviation(logits) + trust * blend / deviation(blend), np.float32)
+    return bounded(logits / spreads[0] + trust * blend / spreads[1])
 
 
-def deviation(values: Array) -> float:
-    """The standard deviation, 1 where all are (nearly) equal."""
-    found = float(np.std(np.asarray(values, np.float64))) if len(values) else 0.0
-    return found if found > 1e-9 else 1.0
+def spreads_of(logits: Sequence[Floats], blends: Sequence[Floats]) -> Floats:
+    """The usual spread of logits and of blends over requests. [2]"""
+    return np.array([usual_spread(logits), usual_spread(blends)], np.float32)
 
 
 def ndcg(scores: Array, labels: Array, depth: int = 10) -> float:
@@ -258,4 +281,5 @@ def _silenced(candidates: Candidates, source: str) -> Candidates:
     column = candidates.sources.index(source)
     scores, ranks = candidates.source_scores.copy(), candidates.source_ranks.copy()
     scores[:, column], ranks[:, column] = np.nan, 0
-    return replace(candidates, source_scores=scores, source_ranks=ranks)
+    opinions = candidates.opined.without(column)
+    return replace(candidates, source_scores=scores, source_ranks=ranks, opinions=opinions)

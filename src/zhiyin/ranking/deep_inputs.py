@@ -164,12 +164,11 @@ class DeepInputs:
         """The columns of features.py by name, and the blend. Each [n]"""
         features = self._features()
         columns = dict(zip(features.names, features.of(query, candidates, items).T, strict=True))
-        return {**columns, "blend": blend / max(float(blend.max(initial=0.0)), 1e-9)}
+        return {**columns, "blend": blend}
 
     def _numeric(self, raw: Mapping[str, Array]) -> Array:
-        """The columns a model reads. Ranks as logarithms: the second place is nearer to the third than to the first."""
-        kept = self.layout["columns"]
-        return np.stack([np.log(raw[name]) if name.endswith("reciprocal_rank") else raw[name] for name in kept], 1)
+        """The columns a model reads."""
+        return np.stack([raw[name] for name in self.layout["columns"]], 1)
 
     def _measure(self, rows: RankingRows, items: Items, chosen: Array) -> None:
         asked = [(self._before(rows.queries[row]), rows.candidates[row]) for row in chosen]
@@ -274,4 +273,4 @@ class DeepInputs:
 
 def changes(name: str) -> bool:
     """Whether a column changes with how much data was fitted, or follows the calendar."""
-    return name.endswith("_score") or name in ("hour", "weekday", "seen_before")
+    return name in ("hour", "weekday", "seen_before")

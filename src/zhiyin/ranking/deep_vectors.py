@@ -15,6 +15,9 @@ WINDOW = 10
 ROUNDS = 8
 """Of the subspace iteration; the leading directions stand after five or six."""
 
+SPARE = 8
+"""Columns of the iteration beyond those that are kept."""
+
 
 def neighbour_graph(dataset: Dataset) -> sparse.csr_matrix:
     """Items that users met soon after each other, 1 / gap each, as D^-½ (T + Tᵀ) D^-½. csr [items, items]."""
@@ -26,16 +29,21 @@ def neighbour_graph(dataset: Dataset) -> sparse.csr_matrix:
 
 
 def directions(graph: sparse.csr_matrix, width: int, seed: int) -> Floats:
-    """The leading eigenvectors of a symmetric matrix, by subspace iteration. [items, width]; zeros where there are fewer."""
+    """The leading eigenvectors of a symmetric matrix. [items, width]; zeros where there are fewer.
+
+    Subspace iteration on more columns than are kept, of which the leading ones are then read off (Halko et al. 2011): without the
+    spare columns the last eigenvectors kept depend on the draw of the start.
+    """
     size = graph.shape[0]
     result = np.zeros((size, width), np.float32)
-    count = min(width, size)
     if not graph.nnz:
         return result
-    basis = np.random.default_rng(seed).normal(size=(size, count)).astype(np.float32)
+    basis = np.random.default_rng(seed).normal(size=(size, min(width + SPARE, size))).astype(np.float32)
     for _ in range(ROUNDS):
         basis = np.linalg.qr(graph @ (graph @ basis))[0]  # twice: eigenvalues of either sign keep their place
-    result[:, :count] = basis
+    values, turned = np.linalg.eigh(basis.T @ (graph @ basis))
+    leading = np.argsort(-np.abs(values), kind="stable")[: min(width, size)]
+    result[:, : len(leading)] = basis @ turned[:, leading]
     return result
 
 

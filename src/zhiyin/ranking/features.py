@@ -1,7 +1,9 @@
 """Features: what a ranker reads of a request, an item and their pair. One code for live requests and training rows.
 
-No ids and no row positions are among them, and what depends on how much data was fitted is scaled (shares, ranks,
-ratios to the row's best), so that a ranker learned beside retrievers of the past serves beside retrievers of today.
+No ids, no row positions and no raw scores of sources are among them, and what depends on how much data was fitted is
+scaled (shares of the mean of all items, z-scores, ranks), so that a ranker learned beside retrievers of the past serves
+beside retrievers of today. No column is measured against the other candidates but through Opinions, so that items that
+come or go move no column of the others.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from zhiyin.arrays import Array, Floats
+from zhiyin.arrays import Array, Doubles, Floats
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import DAY, Timeline
@@ -25,14 +27,15 @@ HALF_LIVES = (2.0, 14.0, 90.0)
 
 QUERY_COLUMNS = ("history_length", "history_disliked", "history_popularity", "days_since_last", "hour", "weekday")
 ITEM_COLUMNS = ("popularity", "quality", "age_days", "days_since_seen", "seen_before", "tags")
-SOURCE_COLUMNS = ("score", "ratio", "reciprocal_rank")
+SOURCE_COLUMNS = ("opinion", "log_rank")
 
 
 def learn_facts(dataset: Dataset) -> dict[str, Array]:
     """What is known of items from a dataset, for a learned field of a ranker.
 
     share: log of the people per item over the mean; quality: mean over people of what they thought of it, shrunk to the
-    mean of all; then a Timeline where the data has a clock. Everybody counts once per item, however often they came.
+    mean of all; then, where the data has a clock, a Timeline, and how all items together stood at every moment (see
+    _course). Everybody counts once per item, however often they came.
     """
     table = dataset.interactions
     size = len(dataset.items)
@@ -50,7 +53,8 @@ def learn_facts(dataset: Dataset) -> dict[str, Array]:
     }
     dated = table.where(dataset.dated)
     if dataset.has_clock and len(dated):
-        facts |= Timeline.of(dated, size, HALF_LIVES, dataset.present).state()
+        timeline = Timeline.of(dated, size, HALF_LIVES, dataset.present)
+        facts |= timeline.state() | _course(timeline)
     return facts
 
 
@@ -148,17 +152,27 @@ class Features:
             seen = np.where(last >= 0, timeline.moments[last], np.nan)
             columns["days_since_seen"] = np.log1p(np.maximum(now - seen, 0) / DAY)
             columns["seen_before"] = np.log1p(counts)
-            columns["popularity"] = np.log((counts + 1) / (counts.mean() + 1)) if len(counts) else unknown
-            decayed = timeline.decayed(moment, wanted)
-            recent = np.log((decayed + 1) / (decayed.max(1, initial=0.0)[:, None] + 1))
+            people, faded = self._usual(timeline, moment)
+            columns["popularity"] = np.log((counts + 1) / (people + 1))
+            recent = np.log((timeline.decayed(moment, wanted) + 1) / (faded[:, None] + 1))
         return np.stack([*(columns.get(name, unknown) for name in ITEM_COLUMNS), *recent], 1)
+
+    def _usual(self, timeline: Timeline, now: float) -> tuple[float, Array]:
+        """How many people an item of the fit had met before a moment on average, all alike and faded. (number, [half lives])"""
+        moments, size = self.facts["whole.moments"], max(len(timeline.starts) - 1, 1)
+        last = int(np.searchsorted(moments, now, side="left")) - 1
+        if last < 0:
+            return 0.0, np.zeros(len(HALF_LIVES))
+        age = timeline.clamped(now) - min(float(moments[last]), float(timeline.present[0]))
+        faded = self.facts["whole.sums"][:, last] * np.exp2(-age / (timeline.half_lives * DAY))
+        return float(self.facts["whole.people"][last]) / size, faded / size
 
 
 def source_columns(candidates: Candidates, sources: Sequence[str]) -> Array:
-    """What each source said of each candidate: its score, its ratio to the row's best, its reciprocal rank.
+    """What each source said of each candidate: its opinion and its logarithmic rank (see Opinions).
 
     Sources are matched by name; one that gave nothing here is nan. The first column counts the sources that found the
-    candidate. Ranks are taken over the candidates, ties sharing the better rank, so the order of rows plays no part.
+    candidate.
     """
     rows = len(candidates)
     found = np.zeros((rows, 1))
@@ -169,23 +183,44 @@ def source_columns(candidates: Candidates, sources: Sequence[str]) -> Array:
         if candidates.source_scores is None or source not in candidates.sources:
             blocks.append(np.full((rows, len(SOURCE_COLUMNS)), np.nan))
             continue
-        scores = candidates.source_scores[:, candidates.sources.index(source)].astype(np.float64)
-        blocks.append(np.stack([scores, ratios(scores), reciprocal_ranks(scores)], 1))
+        column, opined = candidates.sources.index(source), candidates.opined
+        known = np.isfinite(candidates.source_scores[:, [column]])
+        both = np.stack([opined.scores[:, column], opined.places[:, column]], 1)
+        blocks.append(np.where(known, both, np.nan))
     return np.concatenate(blocks, 1)
 
 
-def ratios(scores: Array) -> Array:
-    """Scores divided by the row's best; nan stays nan, and 0 when nothing is above 0. [candidates]"""
-    best = np.nanmax(scores) if np.isfinite(scores).any() else 0.0
-    return scores / best if best > 0 else np.where(np.isnan(scores), np.nan, 0.0)
+def _course(timeline: Timeline) -> dict[str, Array]:
+    """The sums of a timeline over all its items, as of every event in order of time: whole.moments [events], whole.people
+    [events] and, faded, whole.sums [half lives, events]."""
+    ages = np.minimum(timeline.moments, timeline.present)
+    begins = np.zeros(len(ages), np.bool_)
+    begins[timeline.starts[:-1][np.diff(timeline.starts) > 0]] = True
+    order = np.argsort(timeline.moments, kind="stable")
+    more = timeline.people - np.where(begins, 0, np.append(0, timeline.people[:-1]))
+    sums = []
+    for days, own in zip(timeline.half_lives * DAY, timeline.sums, strict=True):
+        faded = np.append(0.0, own[:-1] * np.exp2(-np.maximum(np.diff(ages), 0) / days))
+        sums.append(_faded(ages[order], (own - np.where(begins, 0.0, faded))[order], float(days)))
+    return {
+        "whole.moments": timeline.moments[order],
+        "whole.people": more[order].cumsum(),
+        "whole.sums": np.stack(sums),
+    }
 
 
-def reciprocal_ranks(scores: Array) -> Array:
-    """1 / rank from 1, ties sharing the better rank; nan where there is no score. [candidates]"""
-    known = np.isfinite(scores)
-    order = np.sort(-scores[known])
-    ranks = np.searchsorted(order, -scores, side="left") + 1
-    return np.where(known, 1.0 / ranks, np.nan)
+def _faded(moments: Doubles, amounts: Doubles, half_life: float) -> Doubles:
+    """For each moment the sum of the amounts up to it, each halved per half life (seconds) of its age. moments: sorted."""
+    result, carried = np.empty(len(moments)), 0.0
+    # In stretches, since the growing weights of one sum over years would leave what a number can hold.
+    starts = np.unique(np.floor((moments - moments[:1]) / (500 * half_life)), return_index=True)[1]
+    for start, end in zip(starts, np.append(starts[1:], len(moments)), strict=True):
+        stretch = moments[start:end]
+        grown = np.exp2((stretch - stretch[0]) / half_life)
+        before = carried * np.exp2(-(stretch - moments[start - 1]) / half_life) if start else 0.0
+        result[start:end] = np.cumsum(amounts[start:end] * grown) / grown + before
+        carried = result[end - 1]
+    return result
 
 
 def _at(values: Array, wanted: Array, missing: float) -> Array:

@@ -17,7 +17,7 @@ from zhiyin.item import Items
 from zhiyin.learning.loop import LoopSettings, Progress, train
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.ranking.deep import FEWEST, DeepRanker, forget_unseen, mixed, tensors
+from zhiyin.ranking.deep import FEWEST, MEASURED, DeepRanker, forget_unseen, mixed, tensors
 from zhiyin.ranking.deep_inputs import DeepInputs
 from zhiyin.ranking.deep_rows import Encoded, InputOptions, Shape
 from zhiyin.ranking.outcomes import ACTIONS, action_labels
@@ -100,6 +100,7 @@ class MultiTask(DeepRanker):
             enough = valid is not None and len(valid) >= FEWEST
             kept = self._encoded(inputs, valid, labels_of(valid, dataset), dataset.items) if valid and enough else []
             self.weights = self._learned(inputs, some, kept, dataset.items)
+            self._measure(some[:MEASURED], dataset.items)
         return self
 
     def _encoded(
@@ -230,7 +231,9 @@ class MultiTask(DeepRanker):
                 continue
             logits = _answered(network, inputs, one, items)[0]  # type: ignore[arg-type]
             chances = 0.5 + 0.5 * np.tanh(logits[:, 1:] / 2)
-            found.append(np.concatenate([mixed(logits[:, 0], one.blend, self.trust)[:, None], chances], 1))
+            found.append(
+                np.concatenate([mixed(logits[:, 0], one.blend, self.trust, self._spreads())[:, None], chances], 1)
+            )
         return [one.astype(np.float32) for one in found]
 
 

@@ -24,7 +24,10 @@ WIDTH, HEIGHT, LEFT = 780, 300, 60
 
 def page(found: Findings) -> str:
     """The page of findings. Everything that came from data is escaped."""
-    return page_of(f"Replay of {found.recipe} on {found.data}", sections(found))
+    title = f"Replay of {found.recipe} on {found.data}"
+    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
+    body = "".join(sections(found))
+    return f"<!doctype html><html lang=en><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n"
 
 
 def sections(found: Findings) -> list[str]:
@@ -34,7 +37,7 @@ def sections(found: Findings) -> list[str]:
         f"engine that serves · {found.questions:,} questions of {found.people:,} people, each before what was wanted"
     )
     return [
-        f"<p class=lead>{lead}</p>",
+        f"<h1>Replay of {escape(found.recipe)} on {escape(found.data)}</h1><p class=lead>{lead}</p>",
         f"<h2>HR@10 over time</h2>{key(found)}{curve(found)}",
         f"<h2>Everyone asked, with 95 % intervals</h2>{bars(found.lines)}",
         f"<h2>All figures</h2><div class=wide>{figures(found)}</div>",
@@ -42,14 +45,6 @@ def sections(found: Findings) -> list[str]:
         f"<h2>Part by part</h2><div class=wide>{by_part(found)}</div>",
         "<h2>Notes</h2><ul>" + "".join(f"<li>{escape(note)}</li>" for note in notes(found)) + "</ul>",
     ]
-
-
-def page_of(title: str, body: Sequence[str]) -> str:
-    """A page with a title."""
-    head = f"<meta charset=utf-8><meta name=viewport content='width=device-width'><title>{escape(title)}</title>"
-    style = f"<style>{STYLE}tr.live{{font-weight:600}}</style>"
-    inside = f"<h1>{escape(title)}</h1>{''.join(body)}"
-    return f"<!doctype html><html lang=en><head>{head}{style}</head><body>{inside}</body></html>\n"
 
 
 def drawn_over_time(found: Findings) -> list[Line]:
@@ -153,7 +148,7 @@ def by_part(found: Findings) -> str:
 def table(heads: Sequence[str], rows: Sequence[tuple[Line, list[str]]]) -> str:
     """A table whose first column is who was asked. Heads and cells are HTML."""
     body = "".join(
-        f"<tr class='{line.kind}'><td><span style='color:{COLOURS[line.kind]}'>■</span> {escape(line.name)}"
+        f"<tr class={'whole' if line.kind == 'live' else 'other'}><td><span style='color:{COLOURS[line.kind]}'>■</span> {escape(line.name)}"
         + "".join(f"<td>{cell}" for cell in cells)
         for line, cells in rows
     )

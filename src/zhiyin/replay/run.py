@@ -34,7 +34,8 @@ class Options:
 
     begin: a share of the events or a moment. refit: after every how many of the ten parts everything is fitted again.
     questions: how many of the wanted events are asked at most, a random sample. sources: whether every source is asked alone.
-    known_items: whether all is lived through once more with the whole catalogue from the start. Raises SettingError.
+    known_items: whether all is lived through once more with the whole catalogue from the start. events: how many are
+    lived through at most. Raises SettingError.
     """
 
     recipe: str = "default"
@@ -44,6 +45,7 @@ class Options:
     sources: bool = True
     known_items: bool = False
     seed: int = 0
+    events: int | None = None
 
     def __post_init__(self) -> None:
         if self.refit is not None and self.refit < 1:
@@ -66,7 +68,7 @@ def replay_folder(data: Path, options: Options, progress: Progress = silent) -> 
 def replay_workspace(workspace: Workspace, options: Options, progress: Progress = silent) -> Findings:
     """Replay what is in a workspace's store, which is only read. Raises DataError, SettingError."""
     brought = Brought(workspace.folder / "vectors.db", allowed_parts(workspace.folder))
-    load_recipe(options.recipe, brought.allow)
+    load_recipe(options.recipe)
     progress("read the store")
     story = story_of(workspace.store, workspace.folder.resolve().name)
     return replay(story, options, brought=brought, progress=progress)
@@ -85,7 +87,8 @@ def replay(
     Raises DataError when nothing wanted happened after the moment, SettingError when the moment is outside the data.
     """
     start = story.cut(options.begin)
-    recipe = load_recipe(options.recipe, brought.allow)
+    story = story if options.events is None else story.ending(start, options.events)
+    recipe = load_recipe(options.recipe)
     facts = Facts.of(story, EventWeights.from_table(recipe.events), start)
     wanted = facts.wanted(start)
     plan = Plan(story, facts, start, chosen(wanted, options.questions, options.seed), options.refit or 0)

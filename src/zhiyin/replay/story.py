@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from pathlib import Path
@@ -13,7 +13,6 @@ import polars as pl
 
 from zhiyin.arrays import Doubles
 from zhiyin.data import times
-from zhiyin.data.readers import ENDINGS
 from zhiyin.errors import DataError, SettingError
 from zhiyin.event import Event
 from zhiyin.ingest.files import ingest_files
@@ -92,6 +91,12 @@ class Story:
             )
         return moment
 
+    def ending(self, start: float, count: int) -> Story:
+        """The story up to so many events from a moment on. When things come stays as it is."""
+        ended = replace(self, events=self.events.head(int(np.searchsorted(self.times, start)) + count))
+        ended.__dict__.update(appears=self.appears, joins=self.joins, item_of=self.item_of)
+        return ended
+
     def moments(self, start: float) -> Iterator[list[tuple[int, Event]]]:
         """What happened from a moment on: the events of each moment together, each with its row."""
         begin = int(np.searchsorted(self.times, start))
@@ -121,11 +126,9 @@ def read_story(folder: Path, store: Store, quarantine: Path, progress: Progress 
     """A folder's tables as a story, by way of an empty store. Raises DataError."""
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    names = ("events", "items", "users", "edges")
-    files = [file for name in names for end in ENDINGS if (file := folder / (name + end)).is_file()]
-    if not any(file.name.startswith("events") for file in files):
-        raise DataError(f"{folder}: no events file; expected one of {', '.join('events' + end for end in ENDINGS)}")
-    ingest_files(files, store, quarantine, progress)
+    ingest_files([folder], store, quarantine, progress)
+    if not store.log.count():
+        raise DataError(f"{folder}: no events file; there must be one with a user, an item and a time in each row")
     return story_of(store, folder.resolve().name)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from zhiyin.data.dataset import Dataset
 from zhiyin.event import Event
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe
@@ -41,10 +42,14 @@ class Clock:
 
 @dataclass(frozen=True)
 class Brought:
-    """What a world takes along. vectors: a file of encoded texts. allow: modules that parts may come from, beside ours."""
+    """What a world takes along. vectors: a file of encoded texts. allow: modules that parts may come from, beside ours.
+
+    fitted: a recipe fitted on what is known when the world begins, and that data, so that nothing is fitted twice.
+    """
 
     vectors: Path | None = None
     allow: Sequence[str] = ()
+    fitted: tuple[Recipe, Dataset] | None = None
 
 
 NOTHING = Brought()
@@ -60,6 +65,11 @@ class Stage(Workspace):
         for name in recommender.retrievers:
             recommender.shelves[ALONE + name] = Shelf((name,), rank=False, rerank=())
         return recipe
+
+    def take(self, recipe: Recipe, dataset: Dataset, progress: Progress = silent) -> None:
+        """Serve a recipe that is fitted already, on this data."""
+        self.store.meta.put("meanings", dataset.weights.meanings())
+        self._keep(recipe, dataset, "", progress)
 
 
 class World:
@@ -88,7 +98,10 @@ class World:
         self._profiles = {one.user_id: one for one in story.profiles}
         self._frozen: list[Engine] = []
         self._begin(cut, progress)
-        self.workspace.fit(recipe, progress)
+        if brought.fitted is None:
+            self.workspace.fit(recipe, progress)
+        else:
+            self.workspace.take(*brought.fitted, progress)
         self.engine = open_engine(self.workspace, QUIET)
         self.engine.settle()
 

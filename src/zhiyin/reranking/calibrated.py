@@ -45,7 +45,7 @@ class Calibrated:
         columns = np.flatnonzero(wanted)
         wanted = wanted[columns] / wanted.sum()
         offered = self._shares(items, candidates.items[:size])[:, columns]
-        chosen = self._greedy(relevance(candidates.scores[:size]).astype(np.float64), offered, wanted, min(n, size))
+        chosen = self._greedy(relevance(candidates, size).astype(np.float64), offered, wanted, min(n, size))
         return Selection(first_then_rest(chosen, count))
 
     def _greedy(self, scores: Doubles, offered: Array, wanted: Doubles, n: int) -> list[int]:

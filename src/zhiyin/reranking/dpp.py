@@ -37,7 +37,7 @@ class DPP:
         if size < 2:
             return Selection(np.arange(count, dtype=np.int32))
         rows = rows_for(items, candidates.items[:size], self.space)
-        quality = np.exp(self.theta / (2 * (1 - self.theta)) * relevance(candidates.scores[:size]).astype(np.float64))
+        quality = np.exp(self.theta / (2 * (1 - self.theta)) * relevance(candidates, size).astype(np.float64))
         return Selection(first_then_rest(greedy(likeness(rows), quality, min(n, size)), count))
 
 

@@ -31,7 +31,7 @@ class Explore:
     slots: int = setting(2, least=0, most=100)
     """slots: how many places at the end of the answer are open."""
     temperature: float = setting(0.1, above=0, most=100)
-    """plackett_luce: near 0 nothing changes; large is a shuffle. Relevance runs from 0 to 1 over the pool."""
+    """plackett_luce: near 0 nothing changes; large is a shuffle. Relevance runs from about 0 to about 1 over the pool."""
     pool: int = setting(50, least=1, most=5000)
     """How many of the best candidates may be drawn."""
 
@@ -67,7 +67,7 @@ class Explore:
         return result.astype(np.float32)
 
     def _logits(self, candidates: Candidates, size: int) -> Doubles:
-        return relevance(candidates.scores[:size]).astype(np.float64) / self.temperature
+        return relevance(candidates, size).astype(np.float64) / self.temperature
 
     def _by_plackett_luce(self, candidates: Candidates, size: int, n: int, chance: np.random.Generator) -> list[int]:
         keys = self._logits(candidates, size) + chance.gumbel(size=size)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints, row_entries
+from zhiyin.candidates import Candidates
 from zhiyin.item import Items
+from zhiyin.opinions import in_spans
 
 
 def rows_for(items: Items, found: Ints, space: str) -> Floats:
@@ -26,14 +28,10 @@ def rows_for(items: Items, found: Ints, space: str) -> Floats:
     return rows
 
 
-def relevance(scores: Floats) -> Floats:
-    """Scores stretched to 0…1 within the request; all 1 when they are equal, 0 where they are not finite."""
-    finite = np.isfinite(scores)
-    if not finite.any():
-        return np.zeros(len(scores), np.float32)
-    low, high = float(scores[finite].min()), float(scores[finite].max())
-    spread = (scores - low) / (high - low) if high > low else np.ones(len(scores))
-    return np.where(finite, spread, 0).astype(np.float32)
+def relevance(candidates: Candidates, size: int) -> Floats:
+    """The scores of the first candidates in units of the pool's span; see in_spans. [size]"""
+    new = None if candidates.opinions is None else candidates.opinions.new[:size]
+    return in_spans(candidates.scores[:size], new)
 
 
 def first_then_rest(first: list[int], count: int) -> Ints:

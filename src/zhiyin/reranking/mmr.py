@@ -16,7 +16,7 @@ from zhiyin.stages import Selection
 class MMR:
     """Maximal marginal relevance: argmax of balance · relevance - (1 - balance) · likeness to the most alike one above.
 
-    Relevance is the score stretched to 0…1 within the pool. Carbonell and Goldstein 1998.
+    Relevance is the score in units of the pool's span. Carbonell and Goldstein 1998.
     """
 
     balance: float = setting(0.7, least=0, most=1, tune=(0.5, 0.7, 0.8, 0.9, 1.0))
@@ -33,7 +33,7 @@ class MMR:
         if self.balance == 1 or size < 2:
             return Selection(np.arange(count, dtype=np.int32))
         rows = rows_for(items, candidates.items[:size], self.space)
-        gain = self.balance * relevance(candidates.scores[:size])
+        gain = self.balance * relevance(candidates, size)
         nearest = np.full(size, -np.inf, np.float32)
         left = np.ones(size, np.bool_)
         chosen: list[int] = []

@@ -18,8 +18,8 @@ from zhiyin.stages import Selection
 class Novel:
     """Orders the pool by relevance + novelty · rarity + distance · (1 - likeness to the nearest liked item).
 
-    Rarity is -log2(share of users who met the item), the self-information of novelty research, stretched to 0…1 over
-    the pool. The pool is cut by score first, so that a surprise is still a recommendation.
+    Rarity is -log2(share of users who met the item), the self-information of novelty research, divided by that of an
+    item that nobody met, so that it runs from 0 to 1. The pool is cut by score first, so that a surprise is still a recommendation.
     """
 
     novelty: float = setting(0.5, least=0, most=10, tune=(0.0, 0.25, 0.5, 1.0))
@@ -47,10 +47,15 @@ class Novel:
         found = candidates.items[:size]
         known = found < len(self.popularity)
         met = np.where(known, self.popularity[np.where(known, found, 0)], 0)
-        value = relevance(candidates.scores[:size]) + self.novelty * relevance(-np.log2(met + 1).astype(np.float32))
+        value = relevance(candidates, size) + self.novelty * self._rarity(met)
         value = value + self.distance * (1 - self._likeness(query, candidates, items, size))
         order = top_n(np.asarray(value, np.float32), size)
         return Selection(first_then_rest(order.tolist(), len(candidates)))
+
+    def _rarity(self, met: Floats) -> Floats:
+        """1 for an item that nobody met, 0 for the one most met. [candidates]"""
+        most = np.log2(float(self.popularity.max(initial=0)) + 1)
+        return np.asarray(1 - np.log2(met + 1) / max(most, 1e-9), np.float32)
 
     def _likeness(self, query: Query, candidates: Candidates, items: Items, size: int) -> Floats:
         liked = np.unique(query.profile.history.newest_first[:100])

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import NEVER, Array, Floats, replaced
+from zhiyin.arrays import NEVER, Array, Doubles, Floats, replaced
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow, known_events
-from zhiyin.retrieval.terms import Terms, asked_words, inverse_frequency, title_and_tags, words_of
+from zhiyin.retrieval.terms import Terms, asked_words, grown, inverse_frequency, title_and_tags, unused, words_of
 from zhiyin.stages import Scorer
 
 
@@ -24,7 +24,8 @@ class BM25(Scorer):
 
     A wish in words (query.text) is searched for; without one, the titles and tags of the newest liked items are, each
     earlier item counting less. Chinese, Japanese and Korean are read as pairs of signs. Items that share no word never
-    come.
+    come. How rare a word is, and how long a text usually is, stays what it was at fit, so that later items change nothing
+    of what is said of others; a word that came later is as rare as today.
     """
 
     k1: float = setting(1.2, least=0, tune=(0.9, 1.2, 1.6))
@@ -42,6 +43,8 @@ class BM25(Scorer):
     counts: sparse.csr_matrix = learned()
     profiles: sparse.csr_matrix = learned()
     names: Array = learned()
+    rarity: Doubles = learned()
+    average: float = learned()
 
     def __post_init__(self) -> None:
         self._terms: Terms | None = None
@@ -56,6 +59,9 @@ class BM25(Scorer):
         self._terms = Terms(words_of)
         self.counts = self._terms.count(item.content() for item in items.rows)
         self.profiles = self._terms.count(title_and_tags(item) for item in items.rows)
+        self.rarity = inverse_frequency(self.counts)
+        lengths = np.asarray(self.counts.sum(1)).ravel()
+        self.average = max(float(lengths[lengths > 0].mean()) if (lengths > 0).any() else 1.0, 1e-9)
         self._settle()
         return self
 
@@ -69,6 +75,11 @@ class BM25(Scorer):
         profiles = self._terms.count(title_and_tags(item) for item in fresh)
         self.counts = replaced(self.counts, rows, counts, size)
         self.profiles = replaced(self.profiles, rows, profiles, size)
+        self._settle()
+
+    def drop_words(self) -> None:
+        """See Worded."""
+        self._terms = self._vocabulary().without(unused(self.counts, self.profiles))
         self._settle()
 
     def _settle(self) -> None:
@@ -88,11 +99,11 @@ class BM25(Scorer):
         if self._postings is None:
             counts = self.counts
             lengths = np.asarray(counts.sum(1)).ravel()
-            average = max(float(lengths[lengths > 0].mean()) if (lengths > 0).any() else 1.0, 1e-9)
             rows = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
             often = np.minimum(counts.data, self.repeats)
-            damped = often + self.k1 * (1 - self.b + self.b * lengths[rows] / average)
-            values = often * (self.k1 + 1) / damped * inverse_frequency(counts)[counts.indices]
+            damped = often + self.k1 * (1 - self.b + self.b * lengths[rows] / self.average)
+            rarity = grown(self.rarity, inverse_frequency(counts))
+            values = often * (self.k1 + 1) / damped * rarity[counts.indices]
             made = (values.astype(np.float32), counts.indices, counts.indptr)
             self._postings = sparse.csr_matrix(made, counts.shape).T.tocsr()
         return self._postings

@@ -13,7 +13,7 @@ from zhiyin.item import Items
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed, follow, known_events
-from zhiyin.retrieval.terms import Terms, phrases_of, title_and_tags
+from zhiyin.retrieval.terms import Terms, grown, phrases_of, title_and_tags, unused
 from zhiyin.stages import Scorer
 
 
@@ -23,7 +23,8 @@ class Content(Scorer):
 
     A term in n of N items weighs (1 + ln count) · (ln((1 + N) / (1 + n)) + 1), rows have length 1. The score of j is Σ over
     the history, newest first (h = 0, 1, …), of decay^h · cos(item, j). It needs no interactions with j, so it serves new
-    items from the moment they are put. See Salton and Buckley 1988.
+    items from the moment they are put. N and n are those of the fit, so that later items change no likeness of others; a
+    term that came later has those of today. See Salton and Buckley 1988.
     """
 
     decay: float = setting(0.5, above=0, most=1, tune=(0.3, 0.5, 0.7, 0.9), at_request=True)
@@ -31,6 +32,7 @@ class Content(Scorer):
 
     counts: sparse.csr_matrix = learned()
     names: Array = learned()
+    rarity: Doubles = learned()
 
     def __post_init__(self) -> None:
         self._terms: Terms | None = None
@@ -41,6 +43,7 @@ class Content(Scorer):
         """See Retriever."""
         self._terms = Terms(phrases_of)
         self.counts = self._terms.count(title_and_tags(item) for item in dataset.items.rows)
+        self.rarity = _rarity(self.counts)
         self._settle()
         return self
 
@@ -51,6 +54,11 @@ class Content(Scorer):
         counts = self._terms.count(title_and_tags(items[position]) for position in changed)
         size = max(len(items), self.counts.shape[0])
         self.counts = replaced(self.counts, np.array(changed, np.int64), counts, size)
+        self._settle()
+
+    def drop_words(self) -> None:
+        """See Worded."""
+        self._terms = self._vocabulary().without(unused(self.counts))
         self._settle()
 
     def _settle(self) -> None:
@@ -66,8 +74,7 @@ class Content(Scorer):
         """Unit rows [items, terms] and their transpose."""
         if self._rows is None or self._postings is None:
             counts = self.counts
-            having = np.bincount(counts.indices, minlength=counts.shape[1])
-            rarity = np.log((1 + counts.shape[0]) / (1 + having)) + 1
+            rarity = grown(self.rarity, _rarity(counts))
             values = (1 + np.log(counts.data)) * rarity[counts.indices]
             owner = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
             lengths = np.sqrt(np.bincount(owner, values**2, minlength=counts.shape[0]))
@@ -107,3 +114,8 @@ class Content(Scorer):
             likeness = (rows[items[known]] @ rows[history[events]].T).toarray()
             result[np.ix_(known, events)] = likeness * decayed(query.profile.history, self.decay)[events]
         return result
+
+
+def _rarity(counts: sparse.csr_matrix) -> Doubles:
+    having = np.bincount(counts.indices, minlength=counts.shape[1])
+    return np.asarray(np.log((1 + counts.shape[0]) / (1 + having)) + 1, np.float64)

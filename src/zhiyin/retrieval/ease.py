@@ -13,7 +13,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.errors import TooLarge, TrainingError
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.retrieval.history import decayed
+from zhiyin.retrieval.history import decayed, histories
 from zhiyin.stages import Scorer
 
 MATRICES = 3
@@ -65,13 +65,14 @@ class Ease(Scorer):
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""
         need_fitted(self)
+        met = histories(queries, len(self.weights), self.decay, self.columns)
+        scores = met @ self.weights
+        scores[np.diff(met.indptr) == 0] = NEVER
         used = np.flatnonzero(self.columns >= 0)
+        if len(used) == len(self.columns):
+            return np.asarray(scores, np.float32)
         rows = np.full((len(queries), len(self.columns)), NEVER, np.float32)
-        for row, query in enumerate(queries):
-            events, places = self._events(query)
-            if len(events):
-                weights = decayed(query.profile.history, self.decay)[events]
-                rows[row, used] = weights @ self.weights[places]
+        rows[:, used] = scores
         return rows
 
     def _events(self, query: Query) -> tuple[Ints, Ints]:

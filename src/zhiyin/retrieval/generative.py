@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import Array, Floats, Ints, Longs
+from zhiyin.arrays import Array, Doubles, Floats, Ints, Longs
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError, require
@@ -15,7 +15,7 @@ from zhiyin.item import Items
 from zhiyin.learning.code_search import CodeSearch
 from zhiyin.learning.forward import last_state
 from zhiyin.learning.loop import LoopSettings, Progress, load_weights, train, weights_of
-from zhiyin.learning.semantic_ids import SemanticIds, Trie
+from zhiyin.learning.semantic_ids import SemanticIds, Trie, distances
 from zhiyin.learning.sequences import BUCKETS, Sequences, gap_buckets
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Generative:
     """Every item has a semantic id, a few codes made of its text; a transformer reads the ids of the history and writes
     that of the next item. A beam search along the tree of ids that exist ends at items of the catalogue only, and a new
-    item gets its id from its text, without a fit.
+    item stands with the fitted one whose text is nearest, without a fit.
 
     Ids come from residual k-means, balanced, with different last codes for items that share the others. See TIGER, arXiv
     2305.05065. By its authors' own successors' measure it often falls behind a well-tuned next_item (arXiv 2508.14910): it
@@ -76,6 +76,8 @@ class Generative:
     weights: dict[str, Array] = learned()
     books: Floats = learned()
     ids: Ints = learned()
+    said: Floats = learned()
+    hosts: Ints = learned()
     axes: dict[str, Array] = learned()
     course: dict[str, Any] = learned()
 
@@ -89,7 +91,8 @@ class Generative:
     def fit(self, dataset: Dataset) -> Generative:
         """See Retriever. Raises DataError without vectors, TrainingError on a loss that is not finite."""
         self.axes = text_axes(self._vectors(dataset.items), self.axes_kept, spread=self.axes_kept**-0.5)
-        made = SemanticIds.of(self._told(dataset.items), self.levels, self.codes, self.seed)
+        self.said = self._told(dataset.items)
+        made = SemanticIds.of(self.said, self.levels, self.codes, self.seed)
         self.books, self.weights = made.books, {}
         self.course = {"collision": made.collision(), "use": made.use().tolist()}
         self._take(made.codes)
@@ -103,6 +106,7 @@ class Generative:
             raise DataError(
                 f"generative: {len(dataset.items):,} items, but learned on {len(self.ids):,}; call fit for another catalogue"
             )
+        self.said, self.hosts = self._told(dataset.items), np.arange(len(self.ids), dtype=np.int32)
         self._learn(dataset, np.empty(0, np.int64), self.refit_epochs, "refit")
         return self
 
@@ -119,7 +123,7 @@ class Generative:
         return projected(self.axes, live) if self.axes else np.zeros((len(live), self.axes_kept), np.float32)
 
     def _held(self, dataset: Dataset) -> Longs:
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
@@ -167,14 +171,26 @@ class Generative:
 
     def _take(self, ids: Ints) -> None:
         self.ids, self._search = ids, None
+        self.hosts = np.arange(len(ids), dtype=np.int32)
 
     # -- new items -----------------------------------------------------------------------------------------------------
 
     def extend(self, items: Items, changed: Sequence[int]) -> None:
-        """See Extendable. A new item's id is the nearest that is free, in the same books."""
+        """See Extendable. A new item stands with the fitted item whose text was nearest to its own, and has its chance.
+
+        An id of its own would take from the chances of the ids beside it, and so move everybody's lists.
+        """
         need_fitted(self)
         rows = np.asarray(changed, np.int64)
-        self._take(SemanticIds(self.books, self.ids).extended(self._told(items, rows), rows).codes)
+        hosts = np.zeros(max(len(items), len(self.hosts)), np.int32)
+        hosts[: len(self.hosts)] = self.hosts
+        told = self._told(items, rows)
+        # Rounded, so that of equal texts the first is taken, whichever items come together.
+        hosts[rows] = np.round(distances(told, self.said), 4).argmin(1)
+        old = np.flatnonzero(rows < len(self.said))
+        same = old[np.abs(told[old] - self.said[rows[old]]).max(1, initial=0) < 1e-4]
+        hosts[rows[same]] = rows[same]
+        self.hosts = hosts
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -186,10 +202,10 @@ class Generative:
     def state(self, query: Query) -> Floats:
         """What a person's history says of the next item. [width]"""
         history = query.profile.history
-        events = np.flatnonzero((history.weights > 0) & (history.items < len(self.ids)))[-self.length :]
+        events = np.flatnonzero((history.weights > 0) & (history.items < len(self.hosts)))[-self.length :]
         if not len(events):
             return np.asarray(self.weights["start"], np.float32)
-        codes = self.ids[history.items[events]]
+        codes = self.ids[self.hosts[history.items[events]]]
         vectors = np.sum([self.weights[f"read.{level}"][column] for level, column in enumerate(codes.T)], 0)
         gaps = gap_buckets(np.append(np.diff(history.times[events]), query.now - history.times[events[-1]]))
         reader = {name[7:]: array for name, array in self.weights.items() if name.startswith("reader.")}
@@ -200,9 +216,18 @@ class Generative:
         need_fitted(self)
         found = []
         for query in queries:
-            items, chances = self._searched().best(self.state(query), max(self.beam, n))
+            hosts, chances = self._searched().best(self.state(query), min(max(self.beam, n), len(self.ids)))
+            items, chances = self._guests(hosts, chances)
             found.append(Candidates(items[:n], chances[:n].astype(np.float32)))
         return found
+
+    def _guests(self, hosts: Ints, chances: Doubles) -> tuple[Ints, Doubles]:
+        """The items that stand with some fitted ones, and their chances, best first."""
+        chance = np.full(len(self.ids), -np.inf)
+        chance[hosts] = chances
+        found = chance[self.hosts]
+        order = np.argsort(-found, kind="stable")[: int(np.isfinite(found).sum())]
+        return order.astype(np.int32), found[order]
 
     def score(self, queries: Sequence[Query], items: Sequence[Ints]) -> list[Floats]:
         """See Retriever: the log of each item's chance to be next."""
@@ -210,8 +235,8 @@ class Generative:
         search = self._searched()
         result = []
         for query, wanted in zip(queries, items, strict=True):
-            known = np.flatnonzero(wanted < len(self.ids))
+            known = np.flatnonzero(wanted < len(self.hosts))
             values = np.full(len(wanted), np.nan, np.float32)
-            values[known] = search.of(self.state(query), wanted[known])
+            values[known] = search.of(self.state(query), self.hosts[wanted[known]])
             result.append(values)
         return result

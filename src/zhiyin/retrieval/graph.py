@@ -79,11 +79,12 @@ class Graph(Scorer):
 
     items: Floats = learned()
     givers: Floats = learned()
-    ties: Floats = learned()
-    users: Floats = learned()
+    ties: Floats = learned(users=(0,))
+    users: Floats = learned(users=(0,))
     ego: Floats = learned()
     met: Bools = learned()
     reach: Floats = learned()
+    anchors: Floats = learned()
 
     def fit(self, dataset: Dataset) -> Graph:
         """See Retriever."""
@@ -157,16 +158,18 @@ class Graph(Scorer):
         if self.social and dataset.friends is not None:
             self.ties = share * _shared_out(before[:size], np.diff(_friends(dataset).indptr))
         self.met = counts > 0
+        live = dataset.items.vectors.get(self.space)
+        self.anchors = unit_rows(live[self.met]) if live is not None else np.zeros((0, 0), np.float32)
         cold = np.flatnonzero(counts == 0)
         self.items[cold] = self.givers[cold] = 0
         self._place(dataset.items, cold)
 
     def _place(self, catalogue: Items, positions: Array) -> None:
-        """Put items nobody met where the items with the closest texts stand."""
+        """Put items nobody met where the items stand that had the closest texts at fit."""
         vectors, warm = catalogue.vectors.get(self.space), np.flatnonzero(self.met)
-        if vectors is None or not len(positions) or not len(warm):
+        if vectors is None or not len(positions) or not len(self.anchors):
             return
-        near = nearest_rows(unit_rows(vectors[positions]), unit_rows(vectors[warm]), self.neighbours)
+        near = nearest_rows(unit_rows(vectors[positions]), self.anchors, self.neighbours)
         self.items = with_rows(self.items, positions, near @ self.items[warm])
         self.givers = with_rows(self.givers, positions, near @ self.givers[warm])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,11 +15,42 @@ from zhiyin.query import Query
 SMALL = 2048
 """Items up to which a table is read as a full matrix: 16 MB."""
 
+MEDIUM = 4096
+"""Items up to which a table is read so where an eighth of its pairs have been met: 64 MB."""
+
+FAINT = 1e-6
+"""Part of the newest event's weight below which an event says nothing: no sum of float32 would notice it."""
+
 
 def decayed(history: History, decay: float) -> Floats:
     """decay^h for the h-th newest liked event, 0 for events that are not liked. [events], in the history's order."""
     newer = history.newer
-    return np.where(newer >= 0, decay ** np.maximum(newer, 0), 0).astype(np.float32)
+    heard = (newer >= 0) & (newer <= reach(decay))
+    return np.where(heard, decay ** np.maximum(newer, 0), 0).astype(np.float32)
+
+
+def reach(decay: float) -> float:
+    """How many liked events may be newer than one that still counts."""
+    return math.log(FAINT) / math.log(decay) if decay < 1 else math.inf
+
+
+def histories(queries: Sequence[Query], size: int, decay: float, places: Ints | None = None) -> sparse.csr_matrix:
+    """The liked, fitted events of many queries: csr of their decayed weights [queries, size], oldest first, repeats kept.
+
+    places: where each fitted item's row stands, -1 for nowhere; its own position when None. What a product with a table
+    gives for a query does not depend on the others: each row is added up by itself, event by event.
+    """
+    told = [query.profile.history for query in queries]
+    # One request waits for this: a batch of one is not put together first.
+    items = told[0].items if len(told) == 1 else np.concatenate([np.empty(0, np.int32), *(one.items for one in told)])
+    newer = told[0].newer if len(told) == 1 else np.concatenate([np.empty(0, np.int32), *(one.newer for one in told)])
+    known = (newer >= 0) & (newer <= reach(decay)) & (items < (size if places is None else len(places)))
+    if places is not None and len(places):
+        items = places[np.where(known, items, 0)]
+        known &= items >= 0
+    ends = np.concatenate([[0], np.cumsum(known)])[np.cumsum([0, *(len(one) for one in told)])]
+    weights = (decay ** newer[known]).astype(np.float32)
+    return sparse.csr_matrix((weights, items[known], ends), shape=(len(told), size))
 
 
 def known_events(query: Query, size: int, decay: float) -> tuple[Ints, Floats]:
@@ -38,21 +70,20 @@ def follow(table: sparse.csr_matrix, rows: Array, weights: Array) -> Doubles:
 class Followed:
     """An item-to-item table as requests read it: a full matrix where that is small, else its rows.
 
-    table: csr float32 [items, items]; what a part learned. A request waits for this, and in a small catalogue nearly
-    every pair has been met, so that a sparse row is only a slower full one.
+    table: csr float32 [items, items]; what a part learned. A request waits for this, and where nearly every pair has
+    been met a sparse row is only a slower full one.
     """
 
     def __init__(self, table: sparse.csr_matrix) -> None:
         self.table = table
-        self._full: Floats | None = table.toarray() if table.shape[0] <= SMALL else None
+        size = table.shape[0]
+        full = size <= SMALL or (size <= MEDIUM and 8 * table.nnz >= size**2)
+        self._full: Floats | None = table.toarray() if full else None
 
     def scores(self, queries: Sequence[Query], decay: float) -> Floats:
         """Every query's history followed through the table; a query alone gets the same numbers. [queries, items]"""
-        rows = np.empty((len(queries), self.table.shape[1]), np.float32)
-        for row, query in enumerate(queries):
-            items, weights = known_events(query, self.table.shape[0], decay)
-            rows[row] = follow(self.table, items, weights) if self._full is None else weights @ self._full[items]
-        return rows
+        met = histories(queries, self.table.shape[0], decay)
+        return np.asarray((met @ self.table).toarray() if self._full is None else met @ self._full, np.float32)
 
     def contributions(self, query: Query, items: Ints, weights: Floats) -> Floats:
         """weights[h] · table[history[h], item] for every item and event. [items, events]"""

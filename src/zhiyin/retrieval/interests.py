@@ -14,6 +14,7 @@ from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.history import follow
 from zhiyin.retrieval.recency import HALF_LIVES, faded_likes, gained, hidden, newest_tenth
+from zhiyin.retrieval.terms import grown, unused
 from zhiyin.stages import Scorer
 from zhiyin.understanding.topics import faded
 
@@ -29,7 +30,7 @@ class Interests(Scorer):
     """The profile alone: attribute values as topics, whole and signed, so that it serves new items and new people.
 
     A topic's strength is the sum of the faded, signed weights of the events whose items have it, times its rarity
-    (log items / items with it); what a person asked for counts as much as their strongest topic, times `asked`. An item's
+    (log items / items with it, as of the fit); what a person asked for counts as much as their strongest topic, times `asked`. An item's
     score is the sum of strength times rarity over its topics, divided by the length of its own rarities, times how many people
     like it now: a profile says which topics, and inside a topic what others take lately comes first. Below 0 where more speaks
     against it; items that share no topic with the person never come. A refused topic counts nothing: what must not be shown is
@@ -52,6 +53,7 @@ class Interests(Scorer):
     """Days after which a like counts half in that; 0 counts all time alike, -1 chooses as above."""
 
     topics: sparse.csr_matrix = learned()
+    rarity: Doubles = learned()
     likes: Floats = learned()
     names: Array = learned()
     chosen: dict[str, float] = learned()
@@ -66,6 +68,7 @@ class Interests(Scorer):
         tags = dataset.items.tags
         self._positions = dict(tags.positions)
         self.topics = tags.matrix.astype(np.float32)
+        self.rarity = _rarity(self.topics)
         self._settle()
         self.chosen = self._choose(dataset)
         self.likes = faded_likes(dataset, self.chosen["recent"])
@@ -99,6 +102,13 @@ class Interests(Scorer):
         self.topics = replaced(self.topics, np.array(changed, np.int64), new, size)
         self._settle()
 
+    def drop_words(self) -> None:
+        """See Worded."""
+        gone = set(unused(self.topics).tolist())
+        known = {("", f"{at}") if at in gone else topic: at for topic, at in self._known().items()}
+        self._positions = known
+        self._settle()
+
     def _settle(self) -> None:
         pairs = (part for topic in self._known() for part in topic)
         self.names = np.frombuffer("\x00".join(pairs).encode("utf-8", "replace"), np.uint8).copy()
@@ -113,8 +123,7 @@ class Interests(Scorer):
     def _weighted(self) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """What each topic says for an item: rows times rarity, [items, topics]; and items by topic, with their length taken out."""
         if self._rows is None or self._columns is None:
-            having = np.bincount(self.topics.indices, minlength=self.topics.shape[1])
-            rarity = np.where(having > 1, np.log((self.topics.shape[0] + 1) / np.maximum(having, 1)), 0)
+            rarity = grown(self.rarity, _rarity(self.topics))
             self._rows = sparse.csr_matrix(self.topics @ sparse.diags_array(rarity.astype(np.float32)))
             lengths = np.sqrt(np.asarray(self._rows.multiply(self._rows).sum(1)).ravel())
             scale = 1 / np.maximum(lengths, 1e-9) ** self.length
@@ -180,6 +189,12 @@ class Interests(Scorer):
             likeness = (rows[query.profile.history.items[events]] @ columns[:, items[known]]).toarray()
             result[np.ix_(known, events)] = (likeness * weights[:, None]).T * self._prior()[items[known], None]
         return result
+
+
+def _rarity(topics: sparse.csr_matrix) -> Doubles:
+    """log(items / items with the topic); 0 for a topic of one item only, which is none. [topics]"""
+    having = np.bincount(topics.indices, minlength=topics.shape[1])
+    return np.asarray(np.where(having > 1, np.log((topics.shape[0] + 1) / np.maximum(having, 1)), 0), np.float64)
 
 
 def _times(scores: Floats, prior: Floats) -> Floats:

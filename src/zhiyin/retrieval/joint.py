@@ -106,7 +106,7 @@ class Joint(Scorer):
         return self
 
     def _held(self, dataset: Dataset) -> Longs:
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
@@ -116,7 +116,7 @@ class Joint(Scorer):
         from zhiyin.learning.loop import load_weights, weights_of
         from zhiyin.learning.next_event import NextEvent
 
-        popularity = np.bincount(dataset.liked.items, minlength=len(dataset.items))
+        popularity = dataset.popularity()
         model = self._model(dataset)
         task = JointTask(model, NextEvent(model, sequences, asked, Negatives.mixed(popularity)), self.fresh, self.hide)
         validate = task.validate if len(asked) else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zhiyin.arrays import Floats, grown, unit_rows, with_rows
+from zhiyin.arrays import Floats, unit_rows, with_rows
 from zhiyin.query import Query
 from zhiyin.retrieval.history import decayed
 
@@ -38,4 +38,4 @@ def profile_vector(query: Query, vectors: Floats, decay: float, dislike: float) 
 def renewed(vectors: Floats, live: Floats, changed: Sequence[int]) -> Floats:
     """The kept vectors with the changed rows taken from the live catalogue, longer when items were added."""
     rows = np.asarray(changed, np.int64)
-    return np.asarray(with_rows(grown(vectors, len(live)), rows, unit_rows(live[rows])), np.float32)
+    return np.asarray(with_rows(vectors, rows, unit_rows(live[rows]), len(live)), np.float32)

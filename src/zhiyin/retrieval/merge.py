@@ -6,21 +6,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from zhiyin.arrays import Floats, Ints
+from zhiyin.arrays import Bools, Doubles, Floats, Ints
 from zhiyin.candidates import Candidates
+from zhiyin.opinions import opinions_of
 from zhiyin.query import Query
 from zhiyin.stages import Answering
 
 
 def merge(
-    queries: Sequence[Query], found: Mapping[str, Sequence[Candidates]], retrievers: Mapping[str, Answering]
+    queries: Sequence[Query],
+    found: Mapping[str, Sequence[Candidates]],
+    retrievers: Mapping[str, Answering],
+    known: int,
+    depths: Sequence[Mapping[str, int]] = (),
 ) -> list[Candidates]:
     """Unite the sources' candidates per query.
 
-    found: by source name, one Candidates per query. Each union keeps the sources' scores (asked for every candidate,
-    nan where a source has none) and ranks (from 1 among what the source itself retrieved, 0 where it did not). The
-    first score is the reciprocal rank fusion of the ranks (Cormack 2009, k = 60), so that the order is sensible before
-    any ranker has looked.
+    found: by source name, one Candidates per query. known: items of the fit, the first of the catalogue. depths: per query
+    how far down each source's list the reference of opinions reaches; all of it where nothing is said. Each union keeps
+    the sources' scores (asked for every candidate, nan where a source has none), ranks (from 1 among what the source
+    itself retrieved, 0 where it did not) and opinions. The first score is the reciprocal rank fusion of the ranks
+    (Cormack 2009, k = 60), so that the order is sensible before any ranker has looked.
     """
     names = tuple(found)
     unions = [_union([found[name][row].items for name in names]) for row in range(len(queries))]
@@ -30,15 +36,19 @@ def merge(
         scores = {name: retrievers[name].score(queries, unions) for name in names}
     merged = []
     for row, union in enumerate(unions):
-        ranks = _ranks(union, [found[name][row].items for name in names])
+        lists = [found[name][row].items for name in names]
+        ranks, places = _ranks(union, lists, known)
         columns = np.stack([scores[name][row] for name in names], 1)
-        merged.append(Candidates(union, reciprocal_rank_fusion(ranks), names, columns, ranks))
+        reference = _reference(union, places, known, depths[row] if depths else {}, names)
+        reference &= ~np.isin(union, queries[row].profile.history.items)
+        opinions = opinions_of(columns, reference, union >= known)
+        merged.append(Candidates(union, reciprocal_rank_fusion(places), names, columns, ranks, opinions))
     return merged
 
 
-def reciprocal_rank_fusion(ranks: Ints, k: int = 60) -> Floats:
+def reciprocal_rank_fusion(ranks: Ints | Doubles, k: int = 60) -> Floats:
     """Σ 1 / (k + rank) over the sources that found an item. ranks: [items, sources], 0 for not found."""
-    found = np.where(ranks > 0, 1.0 / (k + np.maximum(ranks, 1)), 0.0)
+    found = np.where(ranks > 0, 1.0 / (k + np.maximum(ranks, 1e-9)), 0.0)
     return np.asarray(found.sum(1), np.float32)
 
 
@@ -46,11 +56,34 @@ def _union(lists: Sequence[Ints]) -> Ints:
     return np.unique(np.concatenate(lists)).astype(np.int32) if lists else np.empty(0, np.int32)
 
 
-def _ranks(union: Ints, lists: Sequence[Ints]) -> Ints:
-    """Each list's ranks from 1 as a column, 0 for what it does not hold. [union, lists]"""
+def _ranks(union: Ints, lists: Sequence[Ints], known: int) -> tuple[Ints, Doubles]:
+    """Each list's ranks from 1 as a column, 0 for what it does not hold; and the same counted over the items of the fit,
+    with newer ones at fractions between them, so that these move no other item. Both [union, lists]"""
     ranks = np.zeros((len(union), len(lists)), np.int32)
-    place = np.empty(int(union[-1]) + 1 if len(union) else 0, np.int32)
-    place[union] = np.arange(len(union))
+    places = np.zeros((len(union), len(lists)))
+    row = np.empty(int(union[-1]) + 1 if len(union) else 0, np.int32)
+    row[union] = np.arange(len(union))
     for column, listed in enumerate(lists):
-        ranks[place[listed], column] = np.arange(1, len(listed) + 1)
-    return ranks
+        ranks[row[listed], column] = np.arange(1, len(listed) + 1)
+        places[row[listed], column] = _fractional(listed < known)
+    return ranks, places
+
+
+def _fractional(old: Bools) -> Doubles:
+    """1, 2, 3, … for the old; for those between two of them evenly spaced fractions. [old]"""
+    above = old.cumsum()
+    starts = np.flatnonzero(np.diff(above, prepend=-1) > 0) if len(above) else np.empty(0, np.int64)
+    within = np.arange(len(old)) - np.repeat(starts, np.diff(np.append(starts, len(old))))
+    lengths = np.repeat(np.diff(np.append(starts, len(old))), np.diff(np.append(starts, len(old))))
+    # A run starts with an old item, but for the first, which may begin before any.
+    return np.where(old, above, above + (within + (above == 0)) / (lengths + (above == 0)))
+
+
+def _reference(union: Ints, places: Doubles, known: int, depths: Mapping[str, int], names: Sequence[str]) -> Bools:
+    """Rows that opinions are measured against: items of the fit, as far as the sources are always asked. Lists made longer
+    since much was filtered out would move everybody else on the scale."""
+    reference = union < known
+    if depths and len(union):
+        furthest = np.array([depths.get(name, len(union)) for name in names])
+        reference &= ((places > 0) & (places <= furthest)).any(1)
+    return np.asarray(reference, np.bool_)

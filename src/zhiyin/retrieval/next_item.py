@@ -163,7 +163,7 @@ class NextItem(Scorer):
 
     def _held(self, dataset: Dataset) -> Longs:
         """A random choice of users with a sequence left to learn from without its last event."""
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
@@ -178,7 +178,7 @@ class NextItem(Scorer):
         from zhiyin.learning.next_event import NextEvent
 
         model = self._model(dataset)
-        popularity = np.bincount(dataset.liked.items, minlength=len(self.vectors))
+        popularity = dataset.popularity()
         samples = 0 if len(self.vectors) <= self.full_softmax else self.negatives
         asked = Sequences.ends_of(dataset, self.length, held)
         task = NextEvent(model, sequences, asked, Negatives.mixed(popularity), samples)
@@ -246,7 +246,7 @@ class NextItem(Scorer):
     def extend(self, items: Items, changed: Sequence[int]) -> None:
         """See Extendable. A new item's vector is its text's; one that was met keeps its own beside its new text's."""
         need_fitted(self)
-        self.vectors = grown(self.vectors, len(items))
+        met, self.vectors = self.vectors, grown(self.vectors, len(items))
         if self.weights:
             self.weights = {**self.weights, "items": grown(self.weights["items"], len(items))}
         live = items.vectors.get(self.space)
@@ -257,7 +257,7 @@ class NextItem(Scorer):
         if self.bound:
             lengths = np.maximum(np.linalg.norm(own, axis=1, keepdims=True), 1e-9)
             own = np.where(texts.any(1, keepdims=True), own * np.minimum(self.bound / lengths, 1), own)
-        self.vectors = with_rows(self.vectors, rows, own + texts @ self.weights["turn"].T)
+        self.vectors = with_rows(met, rows, own + texts @ self.weights["turn"].T, len(items))
 
     # -- requests ------------------------------------------------------------------------------------------------------
 

@@ -45,7 +45,8 @@ class Social(Ease):
     further: float = setting(0.5, least=0, tune=(0.0, 0.3, 0.5))
     """Weight of friends of friends beside friends."""
 
-    histories: sparse.csr_matrix = learned()
+    histories: sparse.csr_matrix = learned(users=(0,))
+    ties: sparse.csr_matrix = learned(users=(0, 1))
     reach: Floats = learned()
 
     def fit(self, dataset: Dataset) -> Social:
@@ -82,17 +83,22 @@ class Social(Ease):
     def _solve(self, met: sparse.csr_matrix, dataset: Dataset) -> None:
         self.learn(met)
         self.histories = sparse.csr_matrix((0, len(self.weights)), dtype=np.float32)
+        self.ties = sparse.csr_matrix((0, 0), dtype=np.float32)
         if dataset.friends is not None and dataset.friends.nnz:
-            self.histories = self._shared(met[:, np.flatnonzero(self.columns >= 0)], dataset)
+            self._share(met[:, np.flatnonzero(self.columns >= 0)], dataset)
 
-    def _shared(self, met: sparse.csr_matrix, dataset: Dataset) -> sparse.csr_matrix:
-        """What each user passes to a friend: the own history, of length 1, and the mean of the friends'. [users, used]"""
-        own = sparse.diags(1 / np.sqrt(np.maximum(np.diff(met.indptr), 1)).astype(np.float32)) @ met
-        if not self.further:
-            return sparse.csr_matrix(own)
-        ties = sparse.csr_matrix(dataset.friends, dtype=np.float32, copy=True)
-        ties.data = np.repeat(1 / np.maximum(np.diff(ties.indptr), 1), np.diff(ties.indptr)).astype(np.float32)
-        return sparse.csr_matrix(own + self.further * (ties @ own))
+    def _share(self, met: sparse.csr_matrix, dataset: Dataset) -> None:
+        """What each user passes to a friend: the own history, of length 1, and through the ties the mean of the friends'.
+
+        The two are kept apart, so that nothing of a user's history stands in another's row.
+        """
+        self.histories = sparse.csr_matrix(
+            sparse.diags(1 / np.sqrt(np.maximum(np.diff(met.indptr), 1)).astype(np.float32)) @ met
+        )
+        if self.further:
+            self.ties = sparse.csr_matrix(dataset.friends, dtype=np.float32, copy=True)
+            counts = np.diff(self.ties.indptr)
+            self.ties.data = np.repeat(1 / np.maximum(counts, 1), counts).astype(np.float32)
 
     def _shown(self, held: HeldOut, dataset: Dataset) -> list[tuple[Floats, Floats, Array]]:
         """For every length of history: what it says alone, what friends say, and the lengths; see learn_gate."""
@@ -114,7 +120,12 @@ class Social(Ease):
         """What the friends' histories say of the used items. [used]"""
         friends = query.profile.friends
         friends = friends[(friends >= 0) & (friends < self.histories.shape[0])]
-        passed = follow(self.histories, friends, np.full(len(friends), 1 / max(len(friends), 1)))
+        share = np.full(len(friends), 1 / max(len(friends), 1))
+        passed = follow(self.histories, friends, share)
+        if self.ties.shape[0]:
+            theirs = follow(self.ties, friends, share)
+            there = np.flatnonzero(theirs)
+            passed = passed + self.further * follow(self.histories, there, theirs[there])
         there = np.flatnonzero(passed)
         if len(there) > COPIED * len(passed):
             led = passed.astype(np.float32) @ self.weights

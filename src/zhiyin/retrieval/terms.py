@@ -80,6 +80,13 @@ class Terms:
         """How often each known term occurs, by its position."""
         return Counter(at for term in terms if (at := self.positions.get(term, -1)) >= 0)
 
+    def without(self, unused: Iterable[int]) -> Terms:
+        """The same places, with names that nobody can write in those of some terms: their words are erased."""
+        names = list(self.positions)
+        for place in unused:
+            names[place] = f"\x00{place}"
+        return Terms(self.split, names)
+
     def packed(self) -> Array:
         """The names as the bytes of lines of UTF-8: a vocabulary of a million terms has no place in JSON."""
         return np.frombuffer("\n".join(self.positions).encode(), np.uint8).copy()
@@ -90,8 +97,25 @@ class Terms:
         return cls(split, packed.tobytes().decode().split("\n") if len(packed) else ())
 
 
+def unused(*counts: sparse.csr_matrix) -> Array:
+    """The terms that no document has in any of the tables."""
+    width = max(one.shape[1] for one in counts)
+    having = np.zeros(width, np.int64)
+    for one in counts:
+        having += np.bincount(one.indices[one.data != 0], minlength=width)
+    return np.flatnonzero(having == 0)
+
+
 def inverse_frequency(counts: sparse.csr_matrix) -> Doubles:
     """ln(1 + (N - n + 0.5) / (n + 0.5)) for every term in n of N documents that have any text. [terms]"""
     documents = int((np.diff(counts.indptr) > 0).sum())
     having = np.bincount(counts.indices, minlength=counts.shape[1])
     return np.asarray(np.log1p((documents - having + 0.5) / (having + 0.5)), np.float64)
+
+
+def grown(fitted: Doubles, live: Doubles) -> Doubles:
+    """What was learned of the terms there were at fit, and what is known today of those that came since. [terms]
+
+    Weights that followed the catalogue would move everybody's lists with every new item.
+    """
+    return np.concatenate([fitted, live[len(fitted) :]])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zhiyin.arrays import Array, Floats, Ints, Longs, grown, unit_rows, with_rows
+from zhiyin.arrays import Array, Floats, Ints, Longs, unit_rows, with_rows
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, require
@@ -123,7 +123,7 @@ class TwoTower:
             )
 
     def _held(self, dataset: Dataset) -> Longs:
-        counts = np.bincount(dataset.liked.users, minlength=len(dataset.users))
+        counts = np.bincount(dataset.sequence.users, minlength=len(dataset.users))
         able = np.flatnonzero(counts >= 3)
         chosen = np.random.default_rng(self.seed).permutation(able)[: min(self.validated, len(able) // 3)]
         return np.sort(chosen).astype(np.int64)
@@ -134,8 +134,8 @@ class TwoTower:
 
         model = self._model(dataset.items)
         sequences, asked = Sequences.of(dataset, self.length, 1, held), Sequences.ends_of(dataset, self.length, held)
-        popularity = np.bincount(dataset.liked.items, minlength=len(dataset.items))
-        users = dataset.liked.users.astype(np.int64)
+        popularity = dataset.popularity()
+        users = dataset.sequence.users.astype(np.int64)
         attributes = [
             hashed_attributes(dataset.user_attributes.get(name, {}), len(self._attributes())) for name in dataset.users
         ]
@@ -216,8 +216,8 @@ class TwoTower:
         need_fitted(self)
         rows = np.asarray(changed, np.int64)
         index = self._searched()
-        self.vectors = with_rows(grown(self.vectors, len(items)), rows, self._towered(items, rows))
-        self.texts = with_rows(grown(self.texts, len(items)), rows, self._texts_of(items, rows))
+        self.vectors = with_rows(self.vectors, rows, self._towered(items, rows), len(items))
+        self.texts = with_rows(self.texts, rows, self._texts_of(items, rows), len(items))
         self._index = index.moved(self.vectors, rows.astype(np.int32))
         if isinstance(self._index, HnswIndex):
             self.graph = self._index.state()

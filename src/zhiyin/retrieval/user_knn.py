@@ -30,8 +30,8 @@ class UserKNN(Scorer):
     decay: float = setting(0.9, above=0, most=1, tune=(0.7, 0.9, 1.0), at_request=True)
     """How much less each earlier event of the history counts."""
 
-    users: sparse.csr_matrix = learned()
-    items: sparse.csr_matrix = learned()
+    users: sparse.csr_matrix = learned(users=(0,))
+    items: sparse.csr_matrix = learned(users=(1,))
 
     def fit(self, dataset: Dataset) -> UserKNN:
         """See Retriever."""

@@ -10,6 +10,7 @@ import numpy as np
 from zhiyin.arrays import NEVER, Doubles, Floats
 from zhiyin.candidates import Candidates
 from zhiyin.item import Items, Tags
+from zhiyin.opinions import in_spans
 from zhiyin.part import part, setting
 from zhiyin.profile import ASKED_FOR
 from zhiyin.query import Query
@@ -27,7 +28,7 @@ class Wish:
 
     Rankers learn from histories, where nobody said a wish, so the weight of a source that follows the words is learned
     for something else, and whoever has a history would hardly see their wish. Here the score becomes
-    (1 - weight) · ranked + weight · fit, both stretched to 0…1 over the candidates. Where nothing is wished, nothing changes.
+    (1 - weight) · ranked + weight · fit; the ranked score in spans of the candidates' (see in_spans), the fit from 0 to 1. Where nothing is wished, nothing changes.
 
     A wish in words fits an item by the cosine with its vectors, counted from the median of the catalogue up, and by the
     words it shares with the item's attributes, rare ones counting more: vectors alone often miss "light" or a grape.
@@ -37,7 +38,7 @@ class Wish:
 
     text: float = setting(0.6, least=0, most=1)
     """The weight of a wish in words."""
-    topics: float = setting(0.2, least=0, most=1)
+    topics: float = setting(0.25, least=0, most=1)
     """The weight of topics asked for in the profile, which stand for a long time."""
     n: int = setting(60, least=1)
     """How many of the items that fit best become candidates."""
@@ -72,8 +73,8 @@ class Wish:
         """(scores with the wish in them, the share of each score that the wish carried). Both [candidates]"""
         assert candidates.source_scores is not None
         fit = np.nan_to_num(candidates.source_scores[:, candidates.sources.index(WISH)].astype(np.float64), nan=0.0)
-        fit = self.weight(query) * fit / max(float(fit.max(initial=0)), 1e-9)
-        rest = (1 - self.weight(query)) * _stretched(candidates.scores.astype(np.float64))
+        fit = self.weight(query) * np.clip(fit, 0, 1)
+        rest = (1 - self.weight(query)) * in_spans(candidates.scores, candidates.opined.new)
         return (fit + rest).astype(np.float32), (fit / np.maximum(fit + rest, 1e-9)).astype(np.float32)
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
+from zhiyin.erasure import receipt_json
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -23,7 +24,7 @@ from zhiyin.query import Condition, Query
 from zhiyin.recipe import Recipe
 from zhiyin.recommender import FOR_YOU, Answer, positions
 from zhiyin.reranking.filters import Allowed
-from zhiyin.serving import people
+from zhiyin.serving import erasing, people
 from zhiyin.serving.answers import answer_json, facets, impressions_of, seed_of
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
@@ -31,30 +32,12 @@ from zhiyin.serving.live import Live, try_out
 from zhiyin.serving.search import reasons
 from zhiyin.serving.settings import Settings
 from zhiyin.serving.together import Together
+from zhiyin.serving.versions import Versions, models_json
+from zhiyin.serving.watching import Watching
 from zhiyin.trace import Trace
 from zhiyin.understanding.extract import about
 
 LOG = logging.getLogger("zhiyin.serving")
-
-
-class Waits(Exception):
-    """An answer that was to be made at once would have to wait, for the store or an encoder."""
-
-
-class Versions(Protocol):
-    """Where fitted versions come from. A Workspace is one."""
-
-    def versions(self) -> list[str]: ...
-
-    def current(self) -> str: ...
-
-    def promote(self, version: str) -> None: ...
-
-    def load(self, version: str | None = None) -> Recipe: ...
-
-    def forget_user(self, user_id: str) -> int: ...
-
-    def manifests(self) -> list[dict[str, Any]]: ...
 
 
 class Engine:
@@ -83,11 +66,12 @@ class Engine:
         self.observe: Callable[[Trace], None] = lambda trace: None
         self.on_forget: list[Callable[[str], object]] = []
         self.on_record: list[Callable[[set[str]], None]] = []
-        self._writer = Lock()
+        self._writer, self._promoting = Lock(), Lock()
         self._items = Together(self._put_all)
         self._vectors = vectors
         self._served_before: list[str] = []
         self._started = False
+        self._watching = Watching(self)  # before anything is read, so that nothing written meanwhile is missed
         self.live = self._opened(recipe, version)
         self.live.put(store.catalog.all())
 
@@ -96,9 +80,10 @@ class Engine:
         return Live(version, recipe.recommender, weights, self._vectors)
 
     def start(self) -> None:
-        """Begin what a server does beside the answers: give new items their vectors."""
+        """Begin what a server does beside the answers: encode new items, and watch for what other processes write."""
         self._started = True
         self.live.encoding.start()
+        self._watching.start()
 
     def settle(self) -> None:
         """Wait until every item has its vectors: for commands, whose answers should not depend on when they are asked."""
@@ -106,6 +91,7 @@ class Engine:
 
     def close(self) -> None:
         """Write what waits. The store stays open: it is the owner's."""
+        self._watching.close()
         self.live.close()
         self.impressions.close()
 
@@ -129,20 +115,16 @@ class Engine:
         explain: bool = True,
         trace: bool = False,
         seed: int | None = None,
-        at_once: bool = False,
     ) -> dict[str, Any]:
         """Recommended items as the wire has them. Raises UnknownId for an unknown seed, DataError for an unknown shelf.
 
         history: of a guest, used and not stored. seed: for every draw of chance; without one each request has its own.
-        at_once: raise Waits rather than ask the store or an encoder.
         """
+        begun = self.impressions.begin()
         live, request_id, now = self.live, uuid4().hex, self.clock()
         snapshot = live.snapshot
         items = snapshot.items
-        known = live.profiles.known(user_id, snapshot) if user_id else Profile()
-        if known is None and at_once:
-            raise Waits
-        profile = live.profiles.get(user_id, self.store, snapshot) if known is None else known
+        profile = live.profiles.get(user_id, self.store, snapshot) if user_id else Profile()
         if history:
             given = history_of(history, items, snapshot.weights)
             profile = profile if len(profile.history) else profile.with_history(given)
@@ -152,8 +134,6 @@ class Engine:
         if shelf == "related" and not len(chosen):
             chosen = profile.history.newest_first[:1]
         told = text or (about(profile) if shelf == FOR_YOU and not len(chosen) else "")
-        if at_once and told and not snapshot.search.encoded(told):
-            raise Waits
         query = Query(
             profile=profile, n=n, now=now, shelf=shelf, text=text,
             text_vectors=snapshot.search.vectors(told) if told else {},
@@ -167,7 +147,7 @@ class Engine:
         result = answer_json(answer, items, snapshot.version, trace)
         self.observe(answer.trace)
         if user_id and self.settings.impressions:
-            self.impressions.add(impressions_of(result, user_id, now, shelf))
+            self.impressions.add(impressions_of(result, user_id, now, shelf), begun)
         return result
 
     def similar(self, item_id: str, n: int = 10, language: str = "en") -> dict[str, Any]:
@@ -207,6 +187,16 @@ class Engine:
             hear(users)
         return taken
 
+    def reread(self, users: Collection[str] | None) -> None:
+        """Read users again at their next request, everybody for None: another process wrote something of them."""
+        if users is None:
+            self.live.profiles.clear()
+            self.people.recount()
+            return
+        for user in users:
+            self.live.profiles.drop(user)
+        self.people.changed(users)
+
     def knows_item(self, item_id: str) -> bool:
         """Whether an item is in the catalogue, hidden ones included."""
         return item_id in self.live.recommender.items.vocabulary
@@ -239,10 +229,15 @@ class Engine:
         self.live.put([item for items in stored for item in items])
         return outcomes
 
+    def take_items(self, items: Sequence[Item]) -> None:
+        """Serve items that another process stored."""
+        with self._items.turn:
+            self.live.put(items)
+
     def delete_item(self, item_id: str) -> None:
         """Erase an item's content and never show it again. Its id is kept, so that its events stay events of something."""
         self.item(item_id)
-        self.put_items([Item(item_id, hidden=True)])
+        erasing.blank_item(self, item_id)
 
     def facets(self, most: int = 30) -> list[dict[str, Any]]:
         """The attributes one can filter by: their commonest values, or the range of a number."""
@@ -260,20 +255,20 @@ class Engine:
         """A user's own edits, which win over what is inferred from the next answer on."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            self._put_profile(people.edited(stored, edit, self.clock()))
+            self._put_profile(people.edited(stored, edit, self.clock()), stored)
         return self.profile(user_id)
 
     def put_user(self, user_id: str, attributes: Mapping[str, str], friends: Sequence[str]) -> StoredProfile:
         """Register a user, or register them anew; their edits stay."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            return self._put_profile(
-                replace(
-                    stored, attributes=dict(attributes), friends=tuple(dict.fromkeys(friends)), updated=self.clock()
-                )
-            )
+            given = replace(stored, attributes=dict(attributes), friends=tuple(dict.fromkeys(friends)))
+            return self._put_profile(replace(given, updated=self.clock()), stored)
 
-    def _put_profile(self, profile: StoredProfile) -> StoredProfile:
+    def _put_profile(self, profile: StoredProfile, now: StoredProfile | None = None) -> StoredProfile:
+        """Store a profile's next version. now: what is stored, where what says the same need not be stored again."""
+        if now is not None and now.version and replace(profile, updated=now.updated) == now:
+            return now
         kept = self.store.profiles.put(profile)
         self.live.profiles.drop(profile.user_id)
         self.people.changed({profile.user_id})
@@ -293,42 +288,35 @@ class Engine:
         return people.export(user_id, self.store)
 
     def delete_user(self, user_id: str) -> dict[str, Any]:
-        """Forget a user: events, profiles, caches, what waits to be written, and their name in every version."""
-        with self._writer:
-            self.impressions.forget(user_id)
-            live = self.live
-            gone = people.forget(user_id, self.store, live.profiles.drop)
-            self.people.changed({user_id})
-            live.disown(user_id)
-            live.profiles.drop(user_id)
-            for forget in self.on_forget:
-                forget(user_id)
-            if self.versions is not None:
-                self.versions.forget_user(user_id)
-            return gone
+        """Forget a user: events, profiles, caches, what waits to be written, and all that saved versions keep of them."""
+        return erasing.forget_user(self, user_id)
+
+    def erasures(self) -> list[dict[str, Any]]:
+        """The receipts of what was erased, newest first."""
+        return [receipt_json(one) for one in self.store.erasures.all()]
 
     # -- versions ----------------------------------------------------------------------------------------------------
 
     def models(self) -> dict[str, Any]:
         """The version that serves, its parts and shelves, and the versions there are."""
-        live = self.live
-        recommender = live.recommender
-        return {
-            "current": live.version,
-            "shelves": list(recommender.shelves),
-            "sources": list(recommender.retrievers),
-            "rankers": [type(one).__name__.lower() for one in recommender.rankers],
-            "items": len(recommender.items),
-            "users": len(recommender.users),
-            "versions": self.versions.manifests() if self.versions else [],
-            "damaged": getattr(self.versions, "damaged", dict)(),
-        }
+        return models_json(self.live.snapshot, self.versions)
 
     def promote(self, version: str) -> dict[str, Any]:
         """Serve another version. Requests under way end with the old one; a version that cannot answer is refused."""
         if self.versions is None or version not in self.versions.versions():
             raise Refused(404, "unknown_version", f"no version '{version}'")
-        recipe = self.versions.load(version)
+        with self._promoting:
+            self._serve(self.versions.load(version), version, self.versions.promote)
+        return {"current": version}
+
+    def serve_current(self) -> None:
+        """Serve the version that another process made current."""
+        with self._promoting:
+            if self.versions is not None and (version := self.versions.current()) != self.live.version:
+                self._serve(self.versions.load(version), version, lambda _: None)
+
+    def _serve(self, recipe: Recipe, version: str, first: Callable[[str], None]) -> None:
+        """Serve a version from the next request on, once it has answered one. first: done before it serves."""
         with self._writer, self._items.turn:
             live = self._opened(recipe, version)
             live.put(self.store.catalog.all())
@@ -337,14 +325,13 @@ class Engine:
             except Exception as error:  # whatever a library raises inside: the good version serves on
                 live.close()
                 raise Refused(409, "unusable_version", f"version '{version}' cannot answer: {error}") from error
-            self.versions.promote(version)
+            first(version)
             self._served_before.append(self.live.version)
             before, self.live = self.live, live
         before.close()
         if self._started:
             live.encoding.start()
         LOG.info("version %s serves", version)
-        return {"current": version}
 
     def rollback(self, version: str) -> dict[str, Any]:
         """Leave a version for the one that served before it, or failing that the one made before it."""

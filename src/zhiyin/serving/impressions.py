@@ -26,14 +26,22 @@ class Impressions:
         self._busy = False
         self._open = True
         self._changed = Condition()
+        self._forgotten: dict[str, int] = {}
+        self._forgettings = 0
         self.dropped = 0
         self.written = 0
         self._thread = Thread(target=self._run, name="impressions", daemon=True)
         self._thread.start()
 
-    def add(self, events: Sequence[Event]) -> None:
-        """Queue events; returns at once."""
+    def begin(self) -> int:
+        """A mark to take before an answer is made: what was made before a user was forgotten is not stored after."""
+        return self._forgettings
+
+    def add(self, events: Sequence[Event], begun: int | None = None) -> None:
+        """Queue events of one answer; returns at once. begun: the mark taken before it was made."""
         with self._changed:
+            if begun is not None and events and self._forgotten.get(events[0].user_id, -1) > begun:
+                return
             room = MOST - len(self._waiting)
             self.dropped += max(len(events) - room, 0)
             was_empty = not self._waiting
@@ -49,8 +57,13 @@ class Impressions:
                 self._changed.wait(0.05)
 
     def forget(self, user_id: str) -> None:
-        """Leave out what waits for a user, and wait for a batch that is being written."""
+        """Leave out what waits for a user or is being answered, and wait for a batch that is being written."""
         with self._changed:
+            self._forgettings += 1
+            self._forgotten.pop(user_id, None)
+            self._forgotten[user_id] = self._forgettings
+            while len(self._forgotten) > MOST:  # of the oldest no answer is under way any more
+                del self._forgotten[next(iter(self._forgotten))]
             self._waiting = [event for event in self._waiting if event.user_id != user_id]
             while self._busy:
                 self._changed.wait(0.05)

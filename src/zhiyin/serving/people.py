@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -39,6 +39,12 @@ class People:
         with self._lock:
             if self._counts is not None:
                 self._changed.update(users)
+
+    def recount(self) -> None:
+        """Count everybody anew when next asked."""
+        with self._lock:
+            self._counts = None
+            self._changed.clear()
 
     def _counted(self) -> dict[str, int]:
         log, profiles = self._store.log, self._store.profiles
@@ -120,6 +126,8 @@ def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredPro
     wishes = _changed(stored.wishes, edit.get("wishes"), edit["wish"], (*edit["unwish"], *edit["refuse"]))
     if len(refusals) > 1000 or len(wishes) > 1000:
         raise Refused(422, "too_many", "a profile holds at most 1000 refusals and 1000 wishes")
+    if (refusals, wishes) == (stored.refusals, stored.wishes):
+        return stored
     # A summary that a model wrote may speak of what was just refused; until it is written anew the templates' stands.
     return replace(stored, refusals=refusals, wishes=wishes, summary="", updated=now)
 
@@ -155,16 +163,3 @@ def stored_json(stored: StoredProfile) -> dict[str, Any]:
         "interests": [{"topic": list(one.topic), "weight": one.weight} for one in stored.interests],
         "summary": stored.summary,
     }
-
-
-def forget(user_id: str, store: Store, drop: Callable[[str], None]) -> dict[str, Any]:
-    """Delete a user's events and profiles, and their id from the friends of others."""
-    events = store.log.delete_user(user_id)
-    had_profile = store.profiles.delete(user_id)
-    for other in store.profiles.all():
-        if user_id in other.friends:
-            # Every version of the friend names the user, so only the newest is kept, without the name.
-            store.profiles.delete(other.user_id)
-            store.profiles.put(replace(other, friends=tuple(one for one in other.friends if one != user_id)))
-            drop(other.user_id)
-    return {"user_id": user_id, "events": events, "profile": had_profile}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zhiyin.serving.snapshot import Snapshot
 
 EVENTS = 2_000
-"""Events of a user that a live profile is made of, the newest."""
+"""Interactions of a user that taste is made of, the newest; what was seen is read off all events."""
 
 USERS = 20_000
 """Profiles kept, those asked for last."""
@@ -46,29 +46,18 @@ class Profiles:
         self._lock = Lock()
         self.hits = self.misses = 0
 
-    def known(self, user_id: str, snapshot: Snapshot) -> Profile | None:
-        """A user's profile as of a snapshot where memory has all that it takes, else None."""
-        with self._lock:
-            found = self._kept.get(user_id)
-            if found is None or not found.holds(snapshot):
-                return None
-            self.hits += 1
-            turn = (self._turn, self._turns.get(user_id, 0))
-            self._kept.move_to_end(user_id)
-        if found.number == snapshot.number:
-            return found.profile
-        return self._keep(user_id, _renewed(found, snapshot), turn)
-
     def get(self, user_id: str, store: Store, snapshot: Snapshot) -> Profile:
         """A user's profile as of a snapshot. A user nothing is kept of is a stranger to the model too."""
-        if (known := self.known(user_id, snapshot)) is not None:
-            return known
         with self._lock:
-            self.misses += 1
+            found = self._kept.get(user_id)
+            known = found is not None and found.holds(snapshot)
+            self.hits, self.misses = self.hits + known, self.misses + (not known)
             turn = (self._turn, self._turns.get(user_id, 0))
-        return self._keep(user_id, _read(user_id, store, snapshot), turn)
-
-    def _keep(self, user_id: str, made: Kept, turn: tuple[int, int]) -> Profile:
+            if known:
+                self._kept.move_to_end(user_id)
+        if found is not None and found.number == snapshot.number:
+            return found.profile
+        made = _renewed(found, snapshot) if found is not None and known else _read(user_id, store, snapshot)
         with self._lock:
             # Kept only when nothing changed while the log was read: a stale profile must never be kept.
             if turn == (self._turn, self._turns.get(user_id, 0)):
@@ -99,13 +88,15 @@ class Profiles:
 
 
 def _read(user_id: str, store: Store, snapshot: Snapshot) -> Kept:
-    events, stored = store.log.of_user(user_id, EVENTS), store.profiles.get(user_id)
-    items = snapshot.items
-    missing = any(event.item_id and event.item_id not in items.vocabulary for event in events)
-    if not events and stored is None:
+    items, weights, made = snapshot.items, snapshot.weights, snapshot.recommender
+    kinds = {*weights.counted_kinds(), *made.filter.hiding.kinds}
+    past, stored = store.log.past(user_id, kinds), store.profiles.get(user_id)
+    missing = any(item not in items.vocabulary for item in past.item_ids)
+    if not len(past) and stored is None:
         profile = Profile(user_id)
     else:
-        profile = live_profile(user_id, events, stored, items, snapshot.recommender.users, snapshot.weights)
+        clock = store.meta.get("has_clock") is not False
+        profile = live_profile(user_id, past, stored, items, made.users, weights, window=EVENTS, has_clock=clock)
     return Kept(profile, stored, snapshot.number, len(items), missing)
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 
 from zhiyin.arrays import Floats
 from zhiyin.data.weights import EventWeights
+from zhiyin.erased import without_users
 from zhiyin.item import Item, Items
 from zhiyin.recommender import Recommender
 from zhiyin.serving.search import Search
-from zhiyin.version import tombstone
-from zhiyin.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -51,15 +49,9 @@ class Snapshot:
         return self._over(table, positions, self.search.taking(table, ()))
 
     def without_user(self, user_id: str) -> Snapshot:
-        """The next one, in which a user's id is a stranger's; what was learned keeps its rows."""
-        users = self.recommender.users
-        position = users.get(user_id)
-        if position < 0:
-            return self
-        made = copy(self.recommender)
-        names = [*users.ids[:position], tombstone(position), *users.ids[position + 1 :]]
-        made.users = Vocabulary(names, users.what)
-        return replace(self, recommender=made, number=self.number + 1)
+        """The next one, in which a user's id is a stranger's, and nothing that was learned is theirs alone."""
+        made = without_users(self.recommender, lambda one: one == user_id)
+        return self if made is self.recommender else replace(self, recommender=made, number=self.number + 1)
 
     def _over(self, table: Items, positions: Sequence[int], search: Search) -> Snapshot:
         made = self.recommender.extended(table, positions)

@@ -1,40 +1,69 @@
-"""The wire: what comes in over HTTP, and answers, in the field's own terms. Every text, list and number has a bound."""
+"""The wire: what comes in and what goes out over HTTP, in the field's own terms. Every text and list has a bound."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StringConstraints
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
+from zhiyin.data import times
+from zhiyin.ids import LONGEST, plain
 from zhiyin.kinds import DEFAULT, known_kind
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    BeforeValidator(plain, json_schema_input_type=str),
+]
+NoId = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    BeforeValidator(plain, json_schema_input_type=str),
+]
+"""An id that may be left out."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Value = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
 Long = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Count = Annotated[int, Field(ge=1, le=100)]
-Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
-"""A profile's version; no store counts further."""
 Topic = tuple[Name, Value]
 Language = Literal["en", "zh"]
 
 
 def seconds(value: Any) -> Any:
-    """An ISO 8601 time as seconds since 1970; without a zone it is UTC. Numbers pass."""
+    """A time as files may have it, as seconds since 1970; without a zone it is UTC. Numbers must be seconds already."""
+    if isinstance(value, bool):
+        raise ValueError(f"{str(value).lower()} is no time: send seconds since 1970 or an ISO 8601 time")
+    if isinstance(value, int | float):
+        for unit in ("milliseconds", "microseconds", "nanoseconds"):
+            if LATEST < value < 1e25 and value * times.UNITS[unit] <= LATEST:
+                raise ValueError(f"{value:.0f} is a time in {unit}: send seconds since 1970")
+        return value
     if isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("must be seconds since 1970 or an ISO 8601 time") from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return _of_text(value)
     return value
 
 
+def _of_text(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        found = times.seconds(pl.Series([text[:64]]))[0]  # as slow as a column, for the few that need it
+        if found is None:
+            raise ValueError(f"'{text[:64]}' is no time: send seconds since 1970 or an ISO 8601 time") from None
+        return float(found)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+LATEST = 1e11
+"""Seconds since 1970 at most: the year 5138. A later number is no number of seconds."""
+
+
 Time = Annotated[
-    float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, le=1e11, allow_inf_nan=False)
+    float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, le=LATEST, allow_inf_nan=False)
 ]
 
 
@@ -49,30 +78,27 @@ EventType = Annotated[str, StringConstraints(max_length=128), BeforeValidator(ki
 
 
 class Wire(BaseModel):
-    """A message; unknown keys are refused by name, and 0 is neither false nor "0"."""
+    """A message; unknown keys are refused by name."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 class EventIn(Wire):
     """One thing that happened. Without event_id the same content with the same timestamp counts once."""
 
     user_id: Id
-    item_id: Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    item_id: NoId = ""
     event_type: EventType = DEFAULT
     value: Number | None = None
     timestamp: Time | None = None
     """Now, when left out."""
-    context: dict[Name, Value | Number | bool | None] = Field(default_factory=dict, max_length=32)
+    context: dict[Name, Long | Number | bool | None] = Field(default_factory=dict, max_length=32)
+    """text: what a comment, a search or a message says."""
     session_id: Id | None = None
     request_id: Id | None = None
     position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     propensity: Annotated[float, Field(gt=0, le=1)] | None = None
     event_id: Id | None = None
-
-
-class Events(RootModel[EventIn | Annotated[list[EventIn], Field(min_length=1, max_length=1000)]]):
-    """One event, or up to 1000."""
 
 
 class ItemIn(Wire):
@@ -89,6 +115,23 @@ class ItemIn(Wire):
     available_from: Time | None = None
     available_until: Time | None = None
     hidden: bool = False
+
+
+class ItemPatch(Wire):
+    """What changes of an item. What is not given stays; null takes away, of an attribute as of everything else."""
+
+    title: Value | None = None
+    text: Long | None = None
+    attributes: dict[
+        Name,
+        Annotated[bool, Field(strict=True)] | Number | Value | Annotated[list[Value], Field(max_length=100)] | None,
+    ] = Field(default_factory=dict, max_length=64)
+    images: list[Annotated[str, StringConstraints(max_length=2048, pattern=r"^[^\x00-\x1f\x7f]*$")]] | None = Field(
+        default=None, max_length=20
+    )
+    available_from: Time | None = None
+    available_until: Time | None = None
+    hidden: bool | None = None
 
 
 class ItemWithId(ItemIn):
@@ -120,7 +163,7 @@ class ProfileEdit(Wire):
     unwish: list[Topic] = Field(default_factory=list, max_length=200)
     refusals: list[Topic] | None = Field(None, max_length=200)
     wishes: list[Topic] | None = Field(None, max_length=200)
-    version: Version | None = None
+    version: int | None = Field(None, ge=0)
     """When given, the edit is refused with 409 unless this is still the newest version."""
 
 
@@ -145,7 +188,7 @@ class Seen(Wire):
 class RecommendationsIn(Wire):
     """A full request. Without user_id it is a guest's: history then says what the guest did."""
 
-    user_id: Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    user_id: NoId = ""
     n: Count = 10
     shelf: Name = "for_you"
     text: Text = ""
@@ -160,12 +203,6 @@ class RecommendationsIn(Wire):
     explain: bool = True
     trace: bool = False
     seed: int | None = Field(None, ge=0, lt=2**32)
-
-
-class SessionIn(Wire):
-    """What the page logs in with."""
-
-    key: Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class Failure(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from zhiyin.arrays import Array, Bools, Floats, Ints, grown, top_n, with_rows
+from zhiyin.arrays import Array, Bools, Floats, Ints, top_n, with_rows
 from zhiyin.errors import SavedVersionError, require
 
 REBUILD_SHARE = 0.1
@@ -33,7 +33,7 @@ class ExactIndex:
         """An index of its own over a table in which only these rows differ; this one stays as it is. vectors: all rows."""
         index = copy.copy(self)
         index.vectors = vectors
-        index.present = with_rows(grown(self.present, len(vectors)), positions, vectors[positions].any(1))
+        index.present = with_rows(self.present, positions, vectors[positions].any(1), len(vectors))
         return index
 
     def upsert(self, positions: Ints, vectors: Floats) -> None:
@@ -133,7 +133,7 @@ class HnswIndex:
         """See ExactIndex. The graph is shared until it is built again."""
         index = copy.copy(self)
         index._live = self._live.moved(vectors, positions)
-        index._in_graph = with_rows(grown(self._in_graph, len(vectors)), positions, False)
+        index._in_graph = with_rows(self._in_graph, positions, False, len(vectors))
         if index._outside() > max(1000, REBUILD_SHARE * len(index._nodes)):
             index._connect()
         return index

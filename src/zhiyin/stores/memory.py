@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import blake2b
+from secrets import token_bytes
 from threading import Lock
 from typing import Any
 
@@ -15,8 +16,10 @@ import polars as pl
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart
 from zhiyin.event import Event
 from zhiyin.item import Item
-from zhiyin.ports import StoredProfile, Taken
-from zhiyin.stores.rows import event_of, event_row, item_digest
+from zhiyin.past import Past
+from zhiyin.ports import Erasure, StoredProfile, Taken
+from zhiyin.stores.erasures import added
+from zhiyin.stores.rows import event_of, event_row, item_digest, without_friend
 
 
 class MemoryStore:
@@ -27,6 +30,11 @@ class MemoryStore:
         self.catalog = MemoryCatalog()
         self.profiles = MemoryProfiles()
         self.meta = MemoryMeta()
+        self.erasures = MemoryErasures(self.log, self.profiles)
+
+    def wipe(self, texts: Collection[str]) -> bool:
+        """See Store."""
+        return True
 
     def fingerprint(self, kinds: Collection[str] | None = None) -> str:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""
@@ -44,12 +52,17 @@ class MemoryLog:
         self._of_user: dict[str, list[Event]] = {}
         self._lock = Lock()
         self.changes: Counter[str] = Counter()
+        self.barred: set[str] = set()
+        """Users who were erased and have not acted since."""
 
     def take(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
         new: list[Event] = []
         apart: dict[int, str] = {}
         with self._lock:
+            self.barred -= {one.user_id for one in events if one.event_type != "impression"}
             for row, event in enumerate(events):
+                if event.user_id in self.barred:
+                    continue
                 stored = self._events.get((event.user_id, event.event_id))
                 if stored is not None and not same_content(stored, event, row in undated):
                     event = set_apart(event, row in undated)
@@ -76,14 +89,24 @@ class MemoryLog:
         """Around many append_table; nothing to prepare here."""
         yield
 
-    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+    def columns(
+        self,
+        names: Sequence[str],
+        since: float | None = None,
+        until: float | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> pl.DataFrame:
         """Some columns of table()."""
-        return self.table(since, until).select(names)
+        table = self.table(since, until)
+        return (table if kinds is None else table.filter(pl.col("event_type").is_in(list(kinds)))).select(names)
 
     def of_user(self, user_id: str, limit: int | None = None) -> list[Event]:
         with self._lock:
             events = sorted(self._of_user.get(user_id, ()), key=lambda one: one.timestamp)
         return events if limit is None else events[max(len(events) - limit, 0) :]
+
+    def past(self, user_id: str, kinds: Collection[str]) -> Past:
+        return Past.of([one for one in self.of_user(user_id) if one.event_type in kinds])
 
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         low = float("-inf") if since is None else since
@@ -133,6 +156,9 @@ class MemoryCatalog:
     def all(self) -> list[Item]:
         return list(self._items.values())
 
+    def ids(self) -> list[str]:
+        return list(self._items)
+
 
 class MemoryProfiles:
     """ProfileStore in memory."""
@@ -179,6 +205,16 @@ class MemoryProfiles:
             self.changes += gone
         return gone
 
+    def forget(self, user_id: str) -> dict[str, int]:
+        """Delete a user's profiles and their name among others' friends. Returns how many of each."""
+        with self._lock:
+            own, named = len(self._versions.pop(user_id, ())), 0
+            for other, versions in self._versions.items():
+                named += sum(user_id in one.friends for one in versions)
+                self._versions[other] = [without_friend(one, user_id) for one in versions]
+            self.changes += bool(own or named)
+        return {"profiles": own, "friends": named}
+
 
 class MemoryMeta:
     """Notes about the data, by key; any JSON value."""
@@ -193,3 +229,58 @@ class MemoryMeta:
     def put(self, key: str, value: Any) -> None:
         """Set a key."""
         self._values[key] = value
+
+
+class MemoryErasures:
+    """Erasures in memory. They end with the process, as everything else here does."""
+
+    def __init__(self, log: MemoryLog, profiles: MemoryProfiles) -> None:
+        self._log, self._profiles = log, profiles
+        self._kept: dict[int, Erasure] = {}
+        self._key = token_bytes(32)
+        self._lock = Lock()
+
+    def begin(self, kind: str, subject: str, now: float) -> Erasure:
+        with self._lock:
+            for one in self._kept.values():
+                if (one.kind, one.subject) == (kind, subject):
+                    return one
+            made = Erasure(len(self._kept) + 1, kind, subject, self.hashed(subject), now)
+            self._kept[made.number] = made
+            if kind == "user":
+                self._log.barred.add(subject)
+        return made
+
+    def running(self) -> list[Erasure]:
+        return [one for one in self._kept.values() if one.finished is None]
+
+    def all(self) -> list[Erasure]:
+        return list(reversed(self._kept.values()))
+
+    def note(self, number: int, step: str, found: Mapping[str, Any]) -> None:
+        with self._lock:
+            now = self._kept[number]
+            self._kept[number] = replace(now, found=added(dict(now.found), step, found))
+
+    def sweep(self, erasure: Erasure) -> dict[str, int]:
+        if erasure.kind != "user":
+            return {}
+        return {"events": self._log.delete_user(erasure.subject), **self._profiles.forget(erasure.subject)}
+
+    def finish(self, erasure: Erasure, now: float) -> Erasure:
+        self.note(erasure.number, "store", self.sweep(erasure))
+        with self._lock:
+            self._kept[erasure.number] = replace(self._kept[erasure.number], subject="", finished=now)
+        return self._kept[erasure.number]
+
+    def mark(self) -> int:
+        return min((one.number - 1 for one in self.running()), default=len(self._kept))
+
+    def since(self, mark: int) -> dict[str, set[str]]:
+        return {
+            kind: {one.who for one in self._kept.values() if one.kind == kind and one.number > mark}
+            for kind in ("user", "item")
+        }
+
+    def hashed(self, subject: str) -> str:
+        return blake2b(subject.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from zhiyin.data.event_ids import SCHEMA
@@ -49,6 +50,11 @@ def profile_json(profile: StoredProfile) -> str:
         "summary": profile.summary,
     }
     return json.dumps({key: value for key, value in body.items() if value}, ensure_ascii=False)
+
+
+def without_friend(profile: StoredProfile, user_id: str) -> StoredProfile:
+    """The same profile without a name among its friends."""
+    return replace(profile, friends=tuple(one for one in profile.friends if one != user_id))
 
 
 def profile_of(user_id: str, version: int, updated: float, body: str) -> StoredProfile:

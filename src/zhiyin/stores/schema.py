@@ -63,3 +63,19 @@ meta = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("seq", _SEQ, primary_key=True, autoincrement=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("started", sa.Double, nullable=False),
+    sa.Column("finished", sa.Double),
+    sa.Column("lifted", sa.Boolean, nullable=False),
+    sa.Column("found", sa.Text, nullable=False),
+    sa.Index("erasures_of", "who"),
+    sqlite_autoincrement=True,
+)
+"""The journal of erasures. subject: the id while the job runs, "" afterwards; who: its keyed hash, for ever."""

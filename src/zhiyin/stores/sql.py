@@ -13,13 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from zhiyin.data.tables import attributes_from_json
-from zhiyin.errors import DataError, SettingError, require
+from zhiyin.errors import DataError, SettingError
 from zhiyin.item import Item
-from zhiyin.ports import StoredProfile
+from zhiyin.ports import Marks, StoredProfile
 from zhiyin.stores import schema
+from zhiyin.stores.changes import ITEMS, USERS, SqlChanges
+from zhiyin.stores.connections import empty_log, engine_of, wiped, writing
+from zhiyin.stores.erasures import SqlErasures
 from zhiyin.stores.migrations import migrate
 from zhiyin.stores.rows import item_digest, profile_json, profile_of
-from zhiyin.stores.sql_log import SqlLog, wipe_log
+from zhiyin.stores.sql_log import SqlLog
 
 BATCH = 500
 """Rows a statement writes or asks for at once."""
@@ -35,7 +38,7 @@ class SqlStore:
     def __init__(self, url: str, sync: str = "normal") -> None:
         if sync not in ("normal", "full"):
             raise SettingError(f"store sync = {sync!r}: must be 'normal' or 'full'")
-        self.engine = _engine(url, sync)
+        self.engine = engine_of(url, sync)
         try:
             migrate(self.engine)
             schema.metadata.create_all(self.engine)
@@ -43,9 +46,10 @@ class SqlStore:
                 index.create(self.engine, checkfirst=True)
         except sa.exc.DatabaseError as error:
             raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
-        self.log = SqlLog(self.engine)
-        self.catalog = SqlCatalog(self.engine)
-        self.profiles = SqlProfiles(self.engine)
+        self.erasures, self.changes = SqlErasures(self.engine), SqlChanges(self.engine)
+        self.log = SqlLog(self.engine, self.erasures)
+        self.catalog = SqlCatalog(self.engine, self.changes)
+        self.profiles = SqlProfiles(self.engine, self.erasures, self.changes)
         self.meta = SqlMeta(self.engine)
         if self.meta.get("schema") is None:
             self.meta.put("schema", schema.VERSION)
@@ -54,32 +58,56 @@ class SqlStore:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""
         events, items, profiles = schema.events.c, schema.items.c, schema.profiles.c
         with self.engine.connect() as connection:
+            size = sa.func.sum(sa.func.length(profiles.body))  # an erased friend shortens every version that named them
             counted = sa.select(sa.func.count(), sa.func.max(events.seq))
             if kinds is not None:
                 counted = counted.where(events.event_type.in_(list(kinds)))
             facts = [
                 tuple(connection.execute(counted).one()),
-                tuple(connection.execute(sa.select(sa.func.count(), sa.func.sum(profiles.version))).one()),
+                tuple(connection.execute(sa.select(sa.func.count(), sa.func.sum(profiles.version), size)).one()),
             ]
             digest = blake2b(repr(facts).encode(), digest_size=16)
             for row in connection.execute(sa.select(items.item_id, items.digest).order_by(items.seq)):
                 digest.update(repr(tuple(row)).encode())
         return digest.hexdigest()
 
+    def marks(self) -> Marks:
+        """See Watched."""
+        return self.changes.marks()
+
+    def users_since(self, mark: int, most: int, leave_out: Collection[str] = ()) -> set[str] | None:
+        """See Watched."""
+        events = schema.events.c
+        later = sa.select(events.user_id).where(events.seq > mark)
+        if leave_out:
+            later = later.where(events.event_type.not_in(list(leave_out)))
+        with self.engine.connect() as connection:
+            found = connection.execute(later.limit(most + 1)).scalars().all()
+        return set(found) if len(found) <= most else None
+
+    def digests(self) -> dict[str, str]:
+        """See Watched."""
+        items = schema.items.c
+        with self.engine.connect() as connection:
+            found = connection.execute(sa.select(items.item_id, items.digest)).all()
+        return {item: digest for item, digest in found}  # noqa: C416  rows are tuples, but mypy does not know
+
+    def items(self, ids: Sequence[str]) -> list[Item]:
+        """See Watched."""
+        return self.catalog.some(ids)
+
     @property
     def file(self) -> Path | None:
         """The database's file; None where a server of its own keeps it."""
         return Path(str(self.engine.url.database)) if self.engine.dialect.name == "sqlite" else None
 
-    def wait_at_most(self, seconds: float) -> None:
-        """From now on wait so long for a lock that another process holds, not the minute that a command has for it."""
-        if self.engine.dialect.name == "sqlite":
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log; False where somebody is reading."""
+        return empty_log(self.engine)
 
-            @sa.event.listens_for(self.engine, "connect")
-            def _patience(connection: Any, _record: Any) -> None:
-                connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
-
-            self.engine.dispose()  # those that are open wait longer
+    def wipe(self, texts: Collection[str]) -> bool:
+        """See Store. A PostgreSQL server clears what was deleted by its own vacuum."""
+        return self.file is None or wiped(self.engine, self.file, texts)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -89,8 +117,9 @@ class SqlStore:
 class SqlCatalog:
     """Catalog in SQL."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, changes: SqlChanges) -> None:
         self.engine = engine
+        self._changes = changes
 
     def put(self, items: Iterable[Item]) -> int:
         changed = 0
@@ -104,6 +133,8 @@ class SqlCatalog:
                 if new:
                     connection.execute(_upsert(self.engine, table, "item_id"), new)
                 changed += len(new)
+            if changed:
+                self._changes.note(connection, ITEMS)
         return changed
 
     def get(self, item_id: str) -> Item | None:
@@ -115,18 +146,33 @@ class SqlCatalog:
     def delete(self, item_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.items).where(schema.items.c.item_id == item_id))
+            self._changes.note(connection, ITEMS)
         return done.rowcount > 0
 
     def all(self) -> list[Item]:
         with self.engine.connect() as connection:
             return [_item_of(row) for row in connection.execute(sa.select(schema.items).order_by(schema.items.c.seq))]
 
+    def some(self, ids: Sequence[str]) -> list[Item]:
+        """Items by id, in order of arrival."""
+        rows: list[Any] = []
+        with self.engine.connect() as connection:
+            for start in range(0, len(ids), BATCH):
+                wanted = schema.items.c.item_id.in_(list(ids[start : start + BATCH]))
+                rows += connection.execute(sa.select(schema.items).where(wanted)).all()
+        return [_item_of(row) for row in sorted(rows, key=lambda row: int(row.seq))]
+
+    def ids(self) -> list[str]:
+        with self.engine.connect() as connection:
+            return list(connection.execute(sa.select(schema.items.c.item_id).order_by(schema.items.c.seq)).scalars())
+
 
 class SqlProfiles:
     """ProfileStore in SQL."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, erasures: SqlErasures, changes: SqlChanges) -> None:
         self.engine = engine
+        self._erasures, self._changes = erasures, changes
 
     def get(self, user_id: str, version: int | None = None) -> StoredProfile | None:
         table = schema.profiles
@@ -140,7 +186,9 @@ class SqlProfiles:
     def put(self, profile: StoredProfile) -> StoredProfile:
         for _ in range(20):
             try:
-                with self.engine.begin() as connection:
+                with writing(self.engine) as connection:
+                    self._lift(connection, [profile.user_id])
+                    self._changes.note(connection, USERS)
                     return _put_profile(connection, profile)
             except sa.exc.IntegrityError:  # another writer took the version: take the next
                 continue
@@ -150,13 +198,19 @@ class SqlProfiles:
         """Store each as its user's next version unless it says what is stored already. Returns how many were stored."""
         known = {one.user_id: one for one in self.all()}
         stored = 0
-        with self.engine.begin() as connection:
+        with writing(self.engine) as connection:
+            self._lift(connection, [one.user_id for one in profiles])
+            self._changes.note(connection, USERS)
             for profile in profiles:
                 now = known.get(profile.user_id)
                 if now is None or profile_json(now) != profile_json(profile):
                     _put_profile(connection, profile)
                     stored += 1
         return stored
+
+    def _lift(self, connection: sa.Connection, users: Sequence[str]) -> None:
+        """Who registers or edits their profile is there again."""
+        self._erasures.lift(connection, self._erasures.barred(connection, users))
 
     def all(self) -> list[StoredProfile]:
         """The newest version of every profile, ordered by user."""
@@ -176,7 +230,8 @@ class SqlProfiles:
     def delete(self, user_id: str) -> bool:
         with self.engine.begin() as connection:
             done = connection.execute(sa.delete(schema.profiles).where(schema.profiles.c.user_id == user_id))
-        wipe_log(self.engine)
+            self._changes.note(connection, USERS)
+        empty_log(self.engine)
         return done.rowcount > 0
 
 
@@ -197,31 +252,6 @@ class SqlMeta:
         """Set a key."""
         with self.engine.begin() as connection:
             connection.execute(_upsert(self.engine, schema.meta, "key"), [{"key": key, "value": json.dumps(value)}])
-
-
-def _engine(url: str, sync: str) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise SettingError(
-            f"store url {url!r}: must be like sqlite:///file.db or postgresql://user@host/name"
-        ) from error
-    if parsed.get_backend_name() == "postgresql":
-        require("psycopg", "postgres")
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise SettingError(
-            f"store url {url!r}: must name an SQLite file or a PostgreSQL database; for memory, MemoryStore"
-        )
-    engine = sa.create_engine(parsed, connect_args={"timeout": 60})
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        # What is deleted is also gone from the file's free pages.
-        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -131072", "secure_delete = ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    return engine
 
 
 def _upsert(engine: sa.Engine, table: sa.Table, key: str) -> Any:

@@ -15,8 +15,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart, tables_apart
 from zhiyin.durable import draft_folder
 from zhiyin.event import Event, circumstances
+from zhiyin.kinds import CODES
+from zhiyin.past import Past
 from zhiyin.ports import Taken
 from zhiyin.stores import schema
+from zhiyin.stores.connections import empty_log, writing
+from zhiyin.stores.erasures import SqlErasures
 from zhiyin.stores.rows import event_of, event_row
 
 CHUNK = 500_000
@@ -29,6 +33,9 @@ COLUMNS = ", ".join(SCHEMA)
 
 INCOMING = ".incoming-"
 """How the folder of rows under way into SQLite begins; what a killed process leaves of it is swept at the next start."""
+
+BY_THE_SYSTEM = ("impression",)
+"""Kinds of events that say what was shown to a user, not what they did."""
 
 OWN = ("user_id", "event_id")
 """What an event is known by."""
@@ -47,23 +54,26 @@ OTHERS = (
 class SqlLog:
     """EventLog in SQLite or PostgreSQL."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, erasures: SqlErasures) -> None:
         self.engine = engine
+        self._erasures = erasures
 
     def take(self, events: Sequence[Event], undated: Collection[int] = ()) -> Taken:
         if not events:
             return Taken()
         apart: dict[int, str] = {}
-        with self._writing() as connection:
+        with writing(self.engine) as connection:
+            barred = self._barred(connection, events)
             first: dict[tuple[str, str], int] = {}
             for row, event in enumerate(events):
-                first.setdefault((event.user_id, event.event_id), row)
+                if event.event_type not in BY_THE_SYSTEM or event.user_id not in barred:
+                    first.setdefault((event.user_id, event.event_id), row)
             new = self._insert(connection, [events[row] for row in first.values()])
             stored = {(one.user_id, one.event_id) for one in new}
             others = [
                 row
                 for row, event in enumerate(events)
-                if first[event.user_id, event.event_id] != row or (event.user_id, event.event_id) not in stored
+                if (key := (event.user_id, event.event_id)) in first and (first[key] != row or key not in stored)
             ]
             for row in others:
                 event = events[row]
@@ -73,19 +83,22 @@ class SqlLog:
                     new += self._insert(connection, [other])
         return Taken(new, len(events) - len(new), apart)
 
+    def _barred(self, connection: sa.Connection, events: Sequence[Event]) -> set[str]:
+        """Users who are being erased, or were and have not acted since. Those who act now are no longer."""
+        barred = self._erasures.barred(connection, {event.user_id for event in events})
+        if barred:
+            self._erasures.lift(
+                connection, barred & {one.user_id for one in events if one.event_type not in BY_THE_SYSTEM}
+            )
+        return barred
+
     def append(self, events: Sequence[Event]) -> int:
         return len(self.take(events).new)
 
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        """A transaction that has the write lock from its beginning, so that what it reads still holds when it writes."""
-        with self.engine.begin() as connection:
-            if connection.dialect.name == "sqlite":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield connection
-
     def _insert(self, connection: sa.Connection, events: Sequence[Event]) -> list[Event]:
         """Store events whose user has none of their id; returns those."""
+        if not events:
+            return []
         insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
         statement: Any = insert(schema.events).on_conflict_do_nothing(index_elements=["user_id", "event_id"])
         returned = statement.returning(schema.events.c.user_id, schema.events.c.event_id)
@@ -103,6 +116,9 @@ class SqlLog:
         given = "event_id" in frame.columns
         rows = event_table(frame)
         write = self._copy if self.engine.dialect.name == "postgresql" else self._insert_staged
+        with writing(self.engine) as connection:  # whoever hands over a table says that its users are there
+            barred = self._erasures.barred(connection, rows["user_id"].unique().to_list())
+            self._erasures.lift(connection, barred)
         new = 0
         for start in range(0, len(rows), CHUNK):
             piece = rows.slice(start, CHUNK)
@@ -122,16 +138,50 @@ class SqlLog:
             rows = connection.execute(query).mappings().all()
         return [event_of(dict(row)) for row in reversed(rows)]
 
+    def past(self, user_id: str, kinds: Collection[str]) -> Past:
+        one = schema.events.c
+        context = sa.case((one.event_type == "comment", one.context), else_="")
+        query = sa.select(one.event_id, one.item_id, one.event_type, one.timestamp, one.value, context)
+        query = query.where(one.user_id == user_id, one.event_type.in_(list(kinds))).order_by(one.timestamp, one.seq)
+        return Past.of_rows(self._raw_rows(query))
+
+    def _raw_rows(self, query: Any) -> list[Any]:
+        """The rows as the driver gives them: for a person of 60,000 events half the time goes into wrapping them."""
+        compiled = query.compile(self.engine, compile_kwargs={"render_postcompile": True})
+        raw: Any = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            cursor.execute(
+                str(compiled),
+                compiled.params
+                if compiled.positiontup is None
+                else tuple(compiled.params[name] for name in compiled.positiontup),
+            )
+            return list(cursor.fetchall())
+        finally:
+            raw.close()
+
     def table(self, since: float | None = None, until: float | None = None) -> pl.DataFrame:
         return self.columns(tuple(SCHEMA), since, until)
 
-    def columns(self, names: Sequence[str], since: float | None = None, until: float | None = None) -> pl.DataFrame:
+    def columns(
+        self,
+        names: Sequence[str],
+        since: float | None = None,
+        until: float | None = None,
+        kinds: Collection[str] | None = None,
+    ) -> pl.DataFrame:
         """Some columns of table(): what training reads needs only five of eleven."""
         unknown = [name for name in names if name not in SCHEMA]
         if unknown:
             raise ValueError(f"no such column: {unknown}; there are {COLUMNS}")
         bounds = [f"timestamp >= {float(since)!r}"] if since is not None else []
         bounds += [f"timestamp < {float(until)!r}"] if until is not None else []
+        if kinds is not None:
+            wrong = [kind for kind in kinds if kind not in CODES]
+            if wrong:
+                raise ValueError(f"no such kind: {wrong}")
+            bounds.append(f"event_type IN ({', '.join(repr(kind) for kind in kinds)})")
         where = f" WHERE {' AND '.join(bounds)}" if bounds else ""
         read = self._copy_out if self.engine.dialect.name == "postgresql" else self._read_rows
         return read(tuple(names), f"FROM events{where} ORDER BY seq")
@@ -153,7 +203,7 @@ class SqlLog:
     def delete_user(self, user_id: str) -> int:
         with self.engine.begin() as connection:
             gone = connection.execute(sa.delete(schema.events).where(schema.events.c.user_id == user_id)).rowcount
-        wipe_log(self.engine)
+        empty_log(self.engine)
         return gone
 
     @contextmanager
@@ -270,18 +320,3 @@ def _write_staging(file: str, rows: pl.DataFrame) -> None:
         for pragma in ("journal_mode = OFF", "synchronous = OFF"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.adbc_ingest("incoming", rows, mode="create")
-
-
-def wipe_log(engine: sa.Engine) -> None:
-    """Empty SQLite's write-ahead log, in which what was just deleted can still be read; later, where somebody is reading."""
-    if engine.dialect.name != "sqlite":
-        return
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
-        (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
-        cursor.execute("PRAGMA busy_timeout = 500")  # nobody waits a minute for a reader
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        cursor.execute(f"PRAGMA busy_timeout = {usual}")
-    finally:
-        connection.close()

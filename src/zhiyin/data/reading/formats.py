@@ -4,255 +4,168 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import polars as pl
 
-from zhiyin.arrays import Array
-from zhiyin.errors import DataError
-
-ROWS = 500_000
-"""Rows of a piece at most."""
-
-BLOCK = 16 * 2**20
-"""Bytes read at once from a text file."""
-
-MOVIELENS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "ratings.dat": ("::", ("userId", "movieId", "rating", "timestamp")),
-    "movies.dat": ("::", ("movieId", "title", "genres")),
-    "users.dat": ("::", ("userId", "gender", "age", "occupation", "zip")),
-    "u.data": ("\t", ("userId", "movieId", "rating", "timestamp")),
-    "u.user": ("|", ("userId", "age", "gender", "occupation", "zip")),
-    "u.item": ("|", ("movieId", "title", "release_date", "video_date", "url", *(f"genre_{n}" for n in range(19)))),
-}
-"""Files without a header: their separator and columns. They are in Latin-1."""
+from zhiyin.data.reading.encodings import BROKEN, blocks, encoding_of
+from zhiyin.data.reading.pieces import ROWS, Piece, Reject
+from zhiyin.data.reading.separated import HEADLESS, separated
+from zhiyin.data.reading.typed import untyped
+from zhiyin.errors import DataError, first_line
 
 KINDS = ".csv, .tsv, .jsonl, .ndjson, .json (each also .gz), .parquet, .inter, .item, .user, .net, ratings.dat, u.data"
 
+TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".inter", ".item", ".user", ".net")
 
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A row that could not be read, and why."""
+ADVICE = {
+    ".zip": "unpack it first, e.g. unzip",
+    ".7z": "unpack it first",
+    ".tar": "unpack it first, e.g. tar -xf",
+    ".bz2": "unpack it first, e.g. bunzip2",
+    ".xz": "unpack it first, e.g. unxz",
+    ".zst": "unpack it first, e.g. unzstd",
+    ".xlsx": "save it as CSV (UTF-8) in the spreadsheet",
+    ".xls": "save it as CSV (UTF-8) in the spreadsheet",
+    ".ods": "save it as CSV (UTF-8) in the spreadsheet",
+    ".pkl": "save it as Parquet, e.g. pandas.read_pickle(…).to_parquet(…)",
+    ".feather": "save it as Parquet",
+    ".sqlite": "write its tables out as CSV",
+    ".db": "write its tables out as CSV",
+}
+"""What to do with files of other kinds."""
 
-    line: int
-    column: str
-    value: str
-    allowed: str
+
+def readable(path: Path) -> bool:
+    """Whether a file's name is of a kind that is read."""
+    plain = path.name.lower().removesuffix(".gz")
+    return plain.endswith((*TEXTS, ".parquet", ".pq", ".jsonl", ".ndjson", ".json")) or plain.startswith(
+        ("u.data", "u.user")
+    )
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Some rows of a file. lines: the line (in Parquet the row) each stands on, from 1. [rows]"""
+def pieces(path: Path, encoding: str = "") -> Iterator[Piece]:
+    """A file piece by piece; cells of text files stay text. encoding: of text, "" to tell from its bytes.
 
-    frame: pl.DataFrame
-    lines: Array
-    rejects: list[Reject] = field(default_factory=list)
-
-
-def pieces(path: Path) -> Iterator[Piece]:
-    """A file piece by piece; cells of text files stay text. Raises DataError that names the file, the line and why."""
+    Raises DataError that names the file, the line and why.
+    """
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: the file is empty")
     try:
-        yield from _pieces(path)
+        yield from _pieces(path, encoding)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            f"{path}: the gzip data is cut off or damaged ({error}); what came before it is kept"
-        ) from error
-    except UnicodeDecodeError as error:
-        found = error.object[error.start : error.start + 1]
-        raise DataError(
-            f"{path}: not UTF-8 text (byte {found!r}); convert it first, e.g. iconv -f latin1 -t utf-8"
-        ) from error
-    except (pl.exceptions.PolarsError, OSError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
+        raise DataError(f"{path}: the gzip data is cut off or damaged ({error}); nothing of it was stored") from error
+    except UnicodeError as error:
+        raise DataError(f"{path}: not text in the encoding of its beginning ({first_line(error)})") from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read: {first_line(error)}") from error
 
 
-def _pieces(path: Path) -> Iterator[Piece]:
+def _pieces(path: Path, encoding: str) -> Iterator[Piece]:
     name = path.name.lower()
-    if name.endswith(".parquet"):
+    if name.endswith((".parquet", ".pq")):
         yield from _parquet(path)
         return
     plain = name.removesuffix(".gz")
-    with gzip.open(path, "rb") if name.endswith(".gz") else path.open("rb") as opened:
-        stream: Any = opened
-        if plain in MOVIELENS:
-            separator, columns = MOVIELENS[plain]
-            yield from _lines(path, stream, separator, list(columns), 1, "latin-1")
-        elif plain.endswith((".jsonl", ".ndjson", ".json")):
-            yield from _json(path, stream)
-        elif plain.endswith((".csv", ".tsv", ".txt", ".inter", ".item", ".user", ".net")):
-            yield from _with_header(path, stream)
-        else:
-            raise DataError(f"{path}: what this file is cannot be told from its name; there may be {KINDS}")
+    opened = partial(_open, path)
+    if plain.endswith((".jsonl", ".ndjson", ".json")):
+        yield from _json(path, encoding)
+    elif plain.endswith(TEXTS) or plain in ("u.data", "u.user", "u.item") or _headless(plain):
+        yield from separated(path, opened, plain, encoding)
+    else:
+        advice = next((f"; {one}" for end, one in ADVICE.items() if plain.endswith(end)), "")
+        raise DataError(f"{path}: what this file is cannot be told from its name{advice}; there may be {KINDS}")
+
+
+def _headless(plain: str) -> bool:
+    return any(re.fullmatch(name, plain) for name in HEADLESS)
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
 
 
 def _parquet(path: Path) -> Iterator[Piece]:
     scan = pl.scan_parquet(path)
     count = int(scan.select(pl.len()).collect().item())
     for start in range(0, count, ROWS):
-        frame = scan.slice(start, ROWS).collect()
+        frame = untyped(scan.slice(start, ROWS).collect())
         yield Piece(frame, np.arange(start + 1, start + 1 + len(frame)))
     if not count:
         raise DataError(f"{path}: there are no rows in it; columns: {', '.join(scan.collect_schema().names())}")
 
 
-# -- separated text -------------------------------------------------------------------------------------------------
-
-
-def _with_header(path: Path, stream: IO[bytes]) -> Iterator[Piece]:
-    first = stream.readline()
-    if first.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{path}: this is UTF-16; convert it first, e.g. iconv -f utf-16 -t utf-8")
-    text = first.decode("utf-8-sig").rstrip("\r\n")
-    if not text.strip():
-        raise DataError(f"{path}: the first line is empty; it must name the columns")
-    separator = max(",\t;|", key=text.count)
-    columns = next(csv.reader([text], delimiter=separator))
-    if len(set(columns)) < len(columns):
-        raise DataError(f"{path}: two columns have one name: {', '.join(columns)}")
-    yield from _lines(path, stream, separator, columns, 2, "utf-8")
-
-
-def _lines(
-    path: Path, stream: IO[bytes], separator: str, columns: list[str], line: int, encoding: str
-) -> Iterator[Piece]:
-    """Blocks of whole lines. From the first quote on, rows may span lines and the slow, exact reader takes over."""
-    rest = b""
-    empty = True
-    while block := stream.read(BLOCK):
-        empty = False
-        if b'"' in block and len(separator) == 1:
-            text = io.TextIOWrapper(_Joined(rest + block, stream), encoding, newline="")  # type: ignore[type-var]
-            yield from _csv_rows(text, separator, columns, line)
-            return
-        block = rest + block
-        cut = block.rfind(b"\n") + 1
-        block, rest = block[:cut], block[cut:]
-        if block:
-            yield _fast(block.decode(encoding), separator, columns, line)
-            line += block.count(b"\n")
-        if len(rest) > 4 * BLOCK:
-            raise DataError(f"{path}: line {line} is longer than {4 * BLOCK:,} bytes")
-    if rest:
-        yield _fast(rest.decode(encoding), separator, columns, line)
-    if empty:
-        raise DataError(f"{path}: there is no row after the column names {', '.join(columns)}")
-
-
-def _fast(text: str, separator: str, columns: list[str], line: int) -> Piece:
-    if len(separator) > 1:
-        text, separator = text.replace(separator, "\x1f"), "\x1f"
-    count = text.count("\n") + (not text.endswith("\n"))
-    try:
-        frame = pl.read_csv(
-            text.encode(),
-            has_header=False,
-            new_columns=columns,
-            separator=separator,
-            quote_char=None,
-            infer_schema=False,
-            schema=dict.fromkeys(columns, pl.String),
-        )
-        if len(frame) == count:
-            return Piece(frame, np.arange(line, line + count))
-    except pl.exceptions.PolarsError:
-        pass  # a row with too many cells: find it
-    rows = ((number, one.split(separator)) for number, one in enumerate(text.splitlines(), line) if one.strip())
-    return _piece(list(rows), columns)
-
-
-def _csv_rows(text: IO[str], separator: str, columns: list[str], line: int) -> Iterator[Piece]:
-    reader = csv.reader(text, delimiter=separator)
-    rows: list[tuple[int, list[str]]] = []
-    start = 0
-    for cells in reader:
-        if cells:
-            rows.append((line + start, cells))
-        start = reader.line_num
-        if len(rows) == ROWS // 5:
-            yield _piece(rows, columns)
-            rows = []
-    yield _piece(rows, columns)
-
-
-def _piece(rows: list[tuple[int, list[str]]], columns: list[str]) -> Piece:
-    width = len(columns)
-    rejects = [
-        Reject(line, "", separated[:200], f"{width} cells, found {len(cells)}")
-        for line, cells in rows
-        if len(cells) != width
-        for separated in (" | ".join(cells),)
-    ]
-    right = [(line, cells) for line, cells in rows if len(cells) == width]
-    frame = pl.DataFrame([cells for _, cells in right], schema=dict.fromkeys(columns, pl.String), orient="row")
-    return Piece(frame, np.array([line for line, _ in right], np.int64), rejects)
-
-
-class _Joined(io.RawIOBase):
-    """What was read already, and then the rest of the stream."""
-
-    def __init__(self, head: bytes, tail: IO[bytes]) -> None:
-        self.head = head
-        self.tail = tail
-
-    def readable(self) -> bool:
-        return True
-
-    def read1(self, size: int = -1) -> bytes:
-        return self.read(size)
-
-    def read(self, size: int = -1) -> bytes:
-        if self.head:
-            size = len(self.head) if size < 0 else size
-            found, self.head = self.head[:size], self.head[size:]
-            return found
-        return self.tail.read(size)
-
-
 # -- JSON lines -----------------------------------------------------------------------------------------------------
 
 
-def _json(path: Path, stream: IO[bytes]) -> Iterator[Piece]:
+def _json(path: Path, asked: str) -> Iterator[Piece]:
+    encoding = encoding_of(path, partial(_open, path), asked)
     rows: list[dict[str, Any]] = []
     lines: list[int] = []
     rejects: list[Reject] = []
     found = False
-    for number, raw in enumerate(stream, 1):
-        text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        if not text:
-            continue
-        if number == 1 and text[0] == "[":
-            raise DataError(f"{path}: one JSON array; there must be one JSON object a line, e.g. jq -c '.[]'")
-        found = True
-        try:
-            row = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            rejects.append(Reject(number, "", text[:200], f"one JSON object a line: {error}"))
-            continue
-        if not isinstance(row, dict):
-            rejects.append(Reject(number, "", text[:200], "one JSON object a line"))
-            continue
-        rows.append({name: _cell(value) for name, value in row.items()})
-        lines.append(number)
-        if len(rows) == ROWS // 5:
-            yield _json_piece(rows, lines, rejects)
-            rows, lines, rejects = [], [], []
+    with _open(path) as stream:
+        for number, text in enumerate(_text_lines(blocks(stream, encoding)), 1):
+            if not text:
+                continue
+            if not found and text[0] == "[":
+                raise DataError(f"{path}: one JSON array; there must be one JSON object a line, e.g. jq -c '.[]'")
+            found = True
+            row = _object(text, number, rejects, encoding.mends)
+            if row is None:
+                continue
+            rows.append({name: _cell(value) for name, value in row.items()})
+            lines.append(number)
+            if len(rows) == ROWS // 5:
+                yield _json_piece(rows, lines, rejects)
+                rows, lines, rejects = [], [], []
     if not found:
         raise DataError(f"{path}: the file is empty")
     yield _json_piece(rows, lines, rejects)
 
 
+def _text_lines(every: Iterator[bytes]) -> Iterator[str]:
+    rest = b""
+    for block in every:
+        *lines, rest = (rest + block).split(b"\n")
+        yield from (line.decode().strip().removeprefix("\ufeff") for line in lines)
+    yield rest.decode().strip().removeprefix("\ufeff")
+
+
+def _object(text: str, number: int, rejects: list[Reject], mends: bool) -> dict[str, Any] | None:
+    why = "letters in UTF-8" if mends and BROKEN in text else ""
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        row, why = None, f"one JSON object a line: {error}"
+    if isinstance(row, dict) and not why:
+        return row
+    rejects.append(Reject(number, "", text[:200], why or "one JSON object a line"))
+    return None
+
+
 def _json_piece(rows: list[dict[str, Any]], lines: list[int], rejects: list[Reject]) -> Piece:
+    try:
+        return _named(rows, lines, rejects)
+    except UnicodeEncodeError:  # half of a pair of surrogates, which JSON can write and no text can hold
+        whole = [{_letters(name): value and _letters(value) for name, value in row.items()} for row in rows]
+        return _named(whole, lines, rejects)
+
+
+def _letters(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+def _named(rows: list[dict[str, Any]], lines: list[int], rejects: list[Reject]) -> Piece:
     names = dict.fromkeys(name for row in rows for name in row)
     columns = {name: pl.Series(name, [row.get(name) for row in rows], pl.String) for name in names}
     return Piece(pl.DataFrame(columns), np.array(lines, np.int64), rejects)

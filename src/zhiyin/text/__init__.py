@@ -1,0 +1,1 @@
+"""Text as such: what any text says, whatever it is about."""
