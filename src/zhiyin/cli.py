@@ -9,14 +9,23 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # The matrices of one request are small: two BLAS threads spin on them for several times the CPU of one.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import cli_data, cli_distill, cli_erase, cli_finetune, cli_llm, cli_replay, cli_tune, cli_understand
+from zhiyin import (
+    cli_data,
+    cli_distill,
+    cli_erase,
+    cli_finetune,
+    cli_llm,
+    cli_recommend,
+    cli_replay,
+    cli_tune,
+    cli_understand,
+)
 
 if TYPE_CHECKING:
     from zhiyin.workspace import Workspace
@@ -34,6 +43,7 @@ app.command()(cli_erase.erase)
 app.command()(cli_erase.erasures)
 app.command()(cli_tune.tune)
 app.command()(cli_replay.replay)
+app.command()(cli_recommend.recommend)
 
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
@@ -73,26 +83,6 @@ def fit(recipe: RecipeName = "default", workspace: Folder = HERE, database: Data
     with Console() as console:
         version = _open(workspace, database).fit(recipe, console.progress)
     typer.echo(f"version {version} is current")
-
-
-@app.command()
-def recommend(
-    user: str,
-    n: Annotated[int, typer.Option("--n", "-n", min=1, max=1000)] = 10,
-    shelf: str = "for_you",
-    lang: str = "en",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    workspace: Folder = HERE,
-    database: Database = None,
-) -> None:
-    """Recommend items to a user, with reasons."""
-    from zhiyin.console import print_answer
-    from zhiyin.serving.opening import open_engine
-
-    engine = open_engine(_open(workspace, database))
-    engine.settle()
-    answer = engine.recommend(user_id=user, n=n, shelf=shelf, language=lang)
-    typer.echo(json.dumps(answer, ensure_ascii=False, indent=2)) if as_json else print_answer(answer)
 
 
 @app.command()

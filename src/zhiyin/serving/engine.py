@@ -22,10 +22,11 @@ from zhiyin.ports import Store, StoredProfile, Taken
 from zhiyin.profile import Profile
 from zhiyin.query import Condition, Query
 from zhiyin.recipe import Recipe
-from zhiyin.recommender import FOR_YOU, Answer, positions
+from zhiyin.recommender import FOR_YOU, Answer
 from zhiyin.reranking.filters import Allowed
 from zhiyin.serving import erasing, people
 from zhiyin.serving.answers import answer_json, facets, impressions_of, seed_of
+from zhiyin.serving.asking import question
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.live import Live, try_out
@@ -35,7 +36,6 @@ from zhiyin.serving.together import Together
 from zhiyin.serving.versions import Versions, models_json
 from zhiyin.serving.watching import Watching
 from zhiyin.trace import Trace
-from zhiyin.understanding.extract import about
 
 LOG = logging.getLogger("zhiyin.serving")
 
@@ -130,16 +130,10 @@ class Engine:
             profile = profile if len(profile.history) else profile.with_history(given)
         if refusals:
             profile = replace(profile, refusals=(*profile.refusals, *refusals))
-        chosen = positions(items, seeds)
-        if shelf == "related" and not len(chosen):
-            chosen = profile.history.newest_first[:1]
-        told = text or (about(profile) if shelf == FOR_YOU and not len(chosen) else "")
-        query = Query(
-            profile=profile, n=n, now=now, shelf=shelf, text=text,
-            text_vectors=snapshot.search.vectors(told) if told else {},
-            seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
-            exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
-            language=language, seed=seed_of(request_id) if seed is None else seed, request_id=request_id,
+        query = question(
+            snapshot, profile, n=n, now=now, shelf=shelf, text=text, seeds=seeds, exclude=exclude, conditions=conditions,
+            weights=weights, context=context, language=language, request_id=request_id,
+            seed=seed_of(request_id) if seed is None else seed,
         )  # fmt: skip
         started = time.perf_counter()
         answer = snapshot.recommender.recommend_batch([query], explain=explain)[0]
