@@ -68,9 +68,9 @@ KNOWN: Mapping[str, str] = {folded(name): kind.name for kind in TABLE for name i
 """The kind behind each folded name."""
 
 
-def known_kind(name: str) -> str:
+def known_kind(name: str, own: Mapping[str, str] = KNOWN) -> str:
     """The kind that a name stands for. Raises ValueError that says which there are, and which is nearest."""
-    kind = kind_of(name)
+    kind = kind_of(name, own)
     if kind is None:
         near = get_close_matches(folded(name[:64]), KNOWN, 1)
         hint = f". Did you mean '{KNOWN[near[0]]}'?" if near else ""
@@ -78,6 +78,12 @@ def known_kind(name: str) -> str:
     return kind
 
 
-def kind_of(name: str) -> str | None:
-    """The kind that a name or a synonym stands for; None where it is neither."""
-    return KNOWN.get(folded(name))
+def kind_of(name: str, own: Mapping[str, str] = KNOWN) -> str | None:
+    """The kind that a name or a synonym stands for; None where it is neither. own: names of one's own, folded, first."""
+    plain = folded(name)
+    return own.get(plain) or KNOWN.get(plain)
+
+
+def own_names(table: Mapping[str, object]) -> dict[str, str]:
+    """The kinds behind the names of one's own in an [events] table: trial_started = "cart". Raises ValueError."""
+    return {folded(name): known_kind(kind) for name, kind in table.items() if isinstance(kind, str)}

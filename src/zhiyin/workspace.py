@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
@@ -28,7 +29,7 @@ from zhiyin.data.weights import EventWeights
 from zhiyin.encoders.cache import encode_items
 from zhiyin.erased import without_items, without_users
 from zhiyin.erasure import Files, Step, erase, resume
-from zhiyin.errors import DataError, SavedVersionError
+from zhiyin.errors import DataError, SavedVersionError, SettingError
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.source import shows_unlisted, unlisted_said
 from zhiyin.parts import allowed_parts
@@ -112,7 +113,23 @@ class Workspace:
         from zhiyin.ingest.files import ingest_files
 
         aside = self.folder / "quarantine"
-        return ingest_files(paths, self.store, aside, progress, asked=asked or NOTHING, now=self.clock(), dry=dry)
+        asked = replace(asked or NOTHING, kinds=EventWeights.from_table(self.events()).names)
+        return ingest_files(paths, self.store, aside, progress, asked=asked, now=self.clock(), dry=dry)
+
+    def events(self) -> dict[str, Any]:
+        """The [events] table of the folder's zhiyin.toml; what a recipe says of events wins over it. Raises SettingError."""
+        path = self.folder / "zhiyin.toml"
+        try:
+            table = tomllib.loads(path.read_text("utf-8")).get("events", {}) if path.is_file() else {}
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingError(f"{path}: not valid TOML: {error}") from error
+        if not isinstance(table, dict):
+            raise SettingError(f"{path}: events = {table!r}: must be a table, [events]")
+        return table
+
+    def _here(self, recipe: Recipe) -> Recipe:
+        """A recipe with what this folder says of events, where it does not say it itself."""
+        return replace(recipe, events={**self.events(), **recipe.events})
 
     def doctor(self) -> list[Finding]:
         """What is odd about the data in the store."""
@@ -158,7 +175,7 @@ class Workspace:
 
         Does nothing when a version of the same recipe on the same data is there. Returns the version's name.
         """
-        recipe = load_recipe(recipe_name, allowed_parts(self.folder))
+        recipe = self._here(load_recipe(recipe_name, allowed_parts(self.folder)))
         mark, fingerprint = self.store.erasures.mark(), self.fingerprint(recipe)
         for version, manifest in reversed(self._manifests()[0].items()):
             if manifest.fingerprint == fingerprint and self._loads(version):
@@ -179,7 +196,7 @@ class Workspace:
         from zhiyin.distillation import check_teachable
         from zhiyin.distillation import distill as teach
 
-        slow, light = load_recipe(teacher), load_recipe(student, allowed_parts(self.folder))
+        slow, light = self._here(load_recipe(teacher)), self._here(load_recipe(student, allowed_parts(self.folder)))
         check_teachable(light.recommender)
         mark, dataset = self.store.erasures.mark(), self.dataset(slow, progress)
         self.encode(light, dataset, progress)
@@ -251,7 +268,9 @@ class Workspace:
     def fingerprint(self, recipe: Recipe) -> str:
         """Changes when the recipe does, or what it learns from: a list that somebody looked at is no such thing."""
         learned = self.store.fingerprint(EventWeights.from_table(recipe.events).counted_kinds())
-        return blake2b(f"{recipe.text}\x1f{learned}".encode(), digest_size=16).hexdigest()
+        own = {key: value for key, value in recipe.events.items() if self.events().get(key) == value}
+        said = f"{recipe.text}\x1f{learned}" + (f"\x1f{sorted(own.items())}" if own else "")
+        return blake2b(said.encode(), digest_size=16).hexdigest()
 
     @property
     def vectors_file(self) -> Path:
@@ -321,7 +340,9 @@ class Workspace:
 
     def load(self, version: str | None = None) -> Recipe:
         """The fitted recipe of a version, the current one when None."""
-        recipe = load_version(self.versions_folder / (version or self.current()), allowed_parts(self.folder))
+        recipe = self._here(
+            load_version(self.versions_folder / (version or self.current()), allowed_parts(self.folder))
+        )
         self._speak(recipe)
         return recipe
 

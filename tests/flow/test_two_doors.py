@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zhiyin.errors import DataError
+from zhiyin.errors import DataError, SettingError
 from zhiyin.ids import LONGEST, plain
 from zhiyin.ingest.files import ingest_files
 from zhiyin.kinds import TABLE
@@ -21,6 +21,7 @@ from zhiyin.serving.app import create_app
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.settings import Settings
 from zhiyin.stores.memory import MemoryStore
+from zhiyin.workspace import Workspace
 
 NOW = 1_700_000_000.0
 
@@ -135,3 +136,33 @@ def test_an_unknown_kind_is_refused_with_the_nearest(client: Any) -> None:
     answer = client.post("/events", json={"user_id": "u", "item_id": "i", "event_type": "purchse"})
     assert answer.status_code == 422
     assert "Did you mean 'purchase'?" in answer.json()["detail"]
+
+
+def test_kinds_of_ones_own_are_known_in_both(tmp_path: Path) -> None:
+    (tmp_path / "zhiyin.toml").write_text('[events]\ntrial_started = "cart"\n"收下" = "purchase"\n')
+    rows = (
+        "user_id,item_id,event_type,timestamp\nu,i,Trial-Started,1700000000\nu,j,收下,1700000001\nv,i,buy,1700000002\n"
+    )
+    (tmp_path / "events.csv").write_text(rows)
+    workspace = Workspace(tmp_path)
+    workspace.ingest([tmp_path / "events.csv"])
+    kinds = {
+        row["item_id"]: row["event_type"]
+        for row in workspace.store.log.table().rows(named=True)
+        if row["user_id"] == "u"
+    }
+    assert kinds == {"i": "cart", "j": "purchase"}
+    version = workspace.fit("popular")
+    engine = Engine(workspace.load(version), workspace.store, settings=Settings(unknown_items="accept"))
+    with TestClient(create_app(engine)) as client:
+        answer = client.post("/events", json={"user_id": "w", "item_id": "i", "event_type": "trial started"})
+        assert answer.status_code == 200
+        assert client.post("/events", json={"user_id": "w", "item_id": "i", "event_type": "hug"}).status_code == 422
+    assert [event.event_type for event in workspace.store.log.of_user("w")] == ["cart"]
+    assert workspace.fit("popular") != version  # a cart was added
+    again = workspace.fit("popular")
+    (tmp_path / "zhiyin.toml").write_text("[events]\ncart = 0.1\n")
+    assert workspace.fit("popular") != again  # another weight is another fit
+    (tmp_path / "zhiyin.toml").write_text('[events]\nx = "nonsense"\n')
+    with pytest.raises(SettingError, match=r"\[events\] x: 'nonsense' is no kind"):
+        workspace.fit("popular")

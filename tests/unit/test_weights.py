@@ -3,10 +3,12 @@
 from random import Random
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zhiyin.data.columns import kind_names
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import SettingError
 from zhiyin.kinds import CODES, KINDS
@@ -142,6 +144,15 @@ def test_every_weight_is_finite_and_alone_as_in_a_batch(kind: str, value: float)
     together = weigh(weights, kind, value, 3.0)
     assert np.isfinite(together).all()
     assert together[0] == weigh(weights, kind, value)[0]
+
+
+def test_names_of_ones_own_stand_for_kinds() -> None:
+    weights = EventWeights.from_table({"Trial Started": "add_to_cart", "cart": 2})
+    assert weights.names == {"trialstarted": "cart"}
+    assert EventWeights.from_table(weights.table()) == weights
+    assert kind_names(pl.Series(["trial-started", "view", "hug"]), weights.names).to_list() == ["cart", "view", None]
+    with pytest.raises(SettingError, match=r"\[events\] trial: 'purchas' is no kind.*mean 'purchase'"):
+        EventWeights.from_table({"trial": "purchas"})
 
 
 def test_a_table_round_trips() -> None:

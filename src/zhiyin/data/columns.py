@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from zhiyin.data import cells
 from zhiyin.data.times import seconds
 from zhiyin.errors import DataError, MissingColumn
 from zhiyin.item import Item
-from zhiyin.kinds import CODES, KINDS, kind_of
+from zhiyin.kinds import CODES, KINDS, KNOWN, kind_of
 
 TEXTS = ("text", "description", "overview")
 """Columns of items that are running text; the first that is there becomes Item.text."""
@@ -27,10 +28,10 @@ def need(frame: pl.DataFrame, names: tuple[str, ...], where: str) -> None:
             raise MissingColumn(name, frame.columns, where)
 
 
-def kind_names(column: pl.Series) -> pl.Series:
-    """Event types in our names; null where a value is neither a kind nor a synonym of one. See kinds.toml."""
+def kind_names(column: pl.Series, own: Mapping[str, str] = KNOWN) -> pl.Series:
+    """Event types in our names; null where a value is neither a kind nor a synonym of one. own: see kinds.kind_of."""
     texts = column.cast(pl.String)
-    known = {text: kind_of(text) for text in texts.unique().drop_nulls()}
+    known = {text: kind_of(text, own) for text in texts.unique().drop_nulls()}
     return texts.replace_strict(known, default=None, return_dtype=pl.String)
 
 

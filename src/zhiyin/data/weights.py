@@ -12,7 +12,7 @@ import numpy as np
 from zhiyin.arrays import Array, Bools, Floats
 from zhiyin.data.scales import RatingScale, are_money, scale_of
 from zhiyin.errors import SettingError
-from zhiyin.kinds import CODES, KINDS, TABLE
+from zhiyin.kinds import CODES, KINDS, TABLE, own_names
 
 DEFAULTS: Mapping[str, float] = {kind.name: kind.weight for kind in TABLE}
 """The weight of each kind, see kinds.toml."""
@@ -52,6 +52,8 @@ class EventWeights:
     """Ratings in this low part of the scale are evidence against, 0 to 1: with 0.4, below 2.6 of 1-5 and below 4 of 0-10."""
     dwell_half: float = 30.0
     """Seconds of dwell that count half."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Names of one's own for kinds, folded: trial_started = "cart" in [events]."""
 
     def __post_init__(self) -> None:
         for kind, weight in self.kinds.items():
@@ -74,17 +76,21 @@ class EventWeights:
         """From a recipe's [events] table. Raises SettingError that names a wrong key and what is allowed."""
         kinds: dict[str, float] = {}
         values: dict[str, Any] = {}
+        names: dict[str, str] = {}
         for key, value in table.items():
             if key in CODES:
                 kinds[key] = _number(key, value)
             elif key in OTHERS:
                 values[key] = _READ[key](key, value)
+            elif isinstance(value, str):
+                names |= _own_name(key, value)
             else:
                 raise SettingError(
                     f"[events]: unknown key '{key}'. Kinds of events: {', '.join(KINDS)}. "
-                    f"Other keys: {', '.join(sorted(OTHERS))}."
+                    f"Other keys: {', '.join(sorted(OTHERS))}. "
+                    f'A name of your own stands for one of the kinds: {key} = "cart".'
                 )
-        return cls(kinds, **values)
+        return cls(kinds, **values, names=names)
 
     def table(self) -> dict[str, Any]:
         """As an [events] table, every value written out."""
@@ -92,6 +98,7 @@ class EventWeights:
             **{kind: self.of(kind) for kind in KINDS},
             "rating_low": self.rating_low,
             "dwell_half": self.dwell_half,
+            **self.names,
             **self.meanings(),
         }
 
@@ -184,6 +191,13 @@ def _of_share(values: Array) -> Array:
 def _check(holds: bool, key: str, value: Any, allowed: str) -> None:
     if not holds:
         raise SettingError(f"[events] {key} = {value!r}: must be {allowed}")
+
+
+def _own_name(key: str, kind: str) -> dict[str, str]:
+    try:
+        return own_names({key: kind})
+    except ValueError as error:
+        raise SettingError(f"[events] {key}: {error}") from error
 
 
 def _number(key: str, value: Any) -> float:

@@ -18,6 +18,7 @@ from zhiyin.evaluation.evaluate import evaluate
 from zhiyin.evaluation.report import Report, Trial, write_report
 from zhiyin.evaluation.tune import PATIENCE, tune
 from zhiyin.ingest.source import dataset_of, shows_unlisted
+from zhiyin.part import settings
 from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.reranking.filters import Allowed
@@ -127,9 +128,9 @@ def prepared(
     recipe = load_recipe(recipe_name)
     weights, show = EventWeights.from_table(recipe.events), shows_unlisted(recipe.recommender.filter)
     if MASKS[mask]:
-        recipe.recommender.filter = Allowed(seen=MASKS[mask])
+        recipe.recommender.filter = Allowed(**{**settings(recipe.recommender.filter), "seen": MASKS[mask]})
     progress(f"read {named(data)}")
-    dataset, told = dataset_of(data, weights, asked, now, progress, show)
+    dataset, told = dataset_of(data, weights, replace(asked, kinds=weights.names), now, progress, show)
     if core:
         dataset = k_core(dataset, core)
     encode(recipe, dataset, cache_path, progress)

@@ -58,7 +58,7 @@ def take_events(engine: Engine, body: Any) -> tuple[int, dict[str, Any]]:
 
 
 def _event(engine: Engine, raw: Any, now: float) -> Event:
-    one = EventIn.model_validate(raw)
+    one = EventIn.model_validate(raw, context={"kinds": engine.live.snapshot.weights.names})
     if one.timestamp is not None and one.timestamp > now + AHEAD:
         raise Refused(422, "in_the_future", f"timestamp {one.timestamp:.0f} is more than a day ahead of {now:.0f}")
     if one.item_id and engine.settings.unknown_items == "reject" and not engine.knows_item(one.item_id):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 from zhiyin.data import times
 from zhiyin.ids import LONGEST, plain
@@ -67,11 +67,9 @@ Time = Annotated[
 ]
 
 
-def kind(value: Any) -> Any:
-    """A kind of event by any of its names, in ours."""
-    if not isinstance(value, str):
-        return value
-    return known_kind(value)
+def kind(value: Any, info: ValidationInfo) -> Any:
+    """A kind of event by any of its names, in ours. The context of a validation may hold names of the shop's own."""
+    return known_kind(value, (info.context or {}).get("kinds", {})) if isinstance(value, str) else value
 
 
 EventType = Annotated[str, StringConstraints(max_length=128), BeforeValidator(kind)]

@@ -24,7 +24,7 @@ class Asked:
     table: what they are, one of TABLES, "" to tell from their columns. names: our name (one of OURS) by column. encoding:
     of text files, "" to tell from their bytes. times: unit, order and zone of times. ordered: events have no times, the
     order of the rows counts. currency: of prices that do not say it. replace: an item's row replaces what is known of it,
-    instead of adding to it. Raises SettingError.
+    instead of adding to it. kinds: of events, by names of one's own; see kinds.own_names. Raises SettingError.
     """
 
     table: str = ""
@@ -34,6 +34,7 @@ class Asked:
     ordered: bool = False
     currency: str = ""
     replace: bool = False
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.table not in ("", *TABLES):

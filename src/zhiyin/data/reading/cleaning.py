@@ -164,8 +164,13 @@ def _item_ids(frame: pl.DataFrame, kinds: pl.Series, layout: Layout, sieve: Siev
 def _kinds(frame: pl.DataFrame, layout: Layout, sieve: Sieve) -> pl.Series:
     if "event_type" not in frame.columns:
         return pl.repeat(layout.kind, len(frame), dtype=pl.String, eager=True)
-    found = columns.kind_names(frame["event_type"])
-    sieve.refuse(found.is_null(), "event_type", frame["event_type"], f"one of {', '.join(KINDS)}, or a synonym")
+    found = columns.kind_names(frame["event_type"], layout.kinds)
+    sieve.refuse(
+        found.is_null(),
+        "event_type",
+        frame["event_type"],
+        f"one of {', '.join(KINDS)}, a usual name of one, or one that [events] in zhiyin.toml names",
+    )
     return found
 
 

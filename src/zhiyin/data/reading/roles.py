@@ -27,7 +27,7 @@ class Layout:
     its times are written. clock: a column of times of day beside a column of days. context: the key in an event's context
     by column. whole_ids: columns of ids that a program wrote as decimals, 13085.0, all of them. sequences: our names of
     attributes whose words are values of their own. currency: of prices, where the column's name says it.
-    ordered: the order of the rows counts, whatever columns there are.
+    ordered: the order of the rows counts, whatever columns there are. kinds: of events, by names of one's own.
     """
 
     table: str
@@ -42,6 +42,7 @@ class Layout:
     sequences: frozenset[str] = frozenset()
     currency: str = ""
     ordered: bool = False
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> str:
         """The file's own name of one of our columns, "" where it has none."""
@@ -57,7 +58,11 @@ def events_layout(
     time, clock = _time(sample, rest, found) if not asked.ordered else ("", "")
     rest = {name: one for name, one in rest.items() if name not in (time, clock)}
     plain = matched(rest, {k: v for k, v in names.EVENTS.items() if k != "timestamp"}, frozenset(ids.values()))
-    plain = {name: new for name, new in plain.items() if new != "event_type" or _are_kinds(sample[name], rest[name])}
+    plain = {
+        name: new
+        for name, new in plain.items()
+        if new != "event_type" or _are_kinds(sample[name], rest[name], asked.kinds)
+    }
     used = {**ids, **plain, **({time: "timestamp"} if time else {})}
     values = {name: new for name, new in matched(rest, names.VALUES).items() if name not in used}
     values |= {name: "value" for name, new in ids.items() if new == "value"}
@@ -67,7 +72,17 @@ def events_layout(
     times = form_of(sample[time], asked.times) if time else asked.times
     renamed = {name: new for name, new in used.items() if new != "value"}
     return Layout(
-        "events", renamed, kind, ignored, values, times, clock, context, whole_ids(sample, ids), ordered=asked.ordered
+        "events",
+        renamed,
+        kind,
+        ignored,
+        values,
+        times,
+        clock,
+        context,
+        whole_ids(sample, ids),
+        ordered=asked.ordered,
+        kinds=asked.kinds,
     )
 
 
@@ -106,7 +121,7 @@ def _share(column: pl.Series) -> float:
     return (there and (len(column) - seconds(column).null_count()) / there) or 0.0
 
 
-def _are_kinds(column: pl.Series, name: str) -> bool:
+def _are_kinds(column: pl.Series, name: str, own: Mapping[str, str]) -> bool:
     """Whether a column's values are kinds of events; a name that says so is believed."""
     if name in (
         "eventtype",
@@ -120,7 +135,9 @@ def _are_kinds(column: pl.Series, name: str) -> bool:
         return True
     texts = column.cast(pl.String, strict=False).drop_nulls()
     return (
-        len(texts) == 0 or kind_names(texts).null_count() <= 0.5 * len(texts) or name in ("event", "behavior", "action")
+        len(texts) == 0
+        or kind_names(texts, own).null_count() <= 0.5 * len(texts)
+        or name in ("event", "behavior", "action")
     )
 
 
