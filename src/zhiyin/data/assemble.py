@@ -11,6 +11,7 @@ from scipy import sparse
 from zhiyin.arrays import Ints
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.moments import ALWAYS, inside, window
+from zhiyin.data.reading.summary import KNOWN
 from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.item import Item, Items
@@ -70,10 +71,6 @@ def assemble(
         weights,
         within,
     )
-
-
-KNOWN = 0.01
-"""Of the items that events name, those a catalogue must know to be a catalogue of theirs."""
 
 
 def listed(items: Iterable[Item], named: list[str], show_unlisted: bool = False) -> Items:

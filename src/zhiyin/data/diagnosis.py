@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from zhiyin.attributes import out_of_stock
+from zhiyin.data.reading.alike import alike
 from zhiyin.data.reading.summary import DAY, EARLY, ratings_said
 from zhiyin.data.scales import scale_of
 from zhiyin.item import Item
@@ -124,7 +125,7 @@ def _visitors(data: Patient) -> list[Finding]:
             if (
                 (column == "user_id" and share >= 0.03 and count >= 10 * usual)
                 or share >= 0.2
-                or (nobody and share >= 0.01)
+                or (nobody and share >= 0.01 and count >= 3 * usual)
             ):
                 why = (
                     "which may stand for everybody not logged in"
@@ -229,38 +230,10 @@ def _matches(data: Patient) -> list[Finding]:
             found.append(
                 Finding(what, f"{has}; {idle:,} rows are of {what} without events", odd=share < 0.9 and what == "items")
             )
-            found += _alike(what, set(lost), known[what])
-        found += _alike(what, set(counts), set(counts))
-    return found
-
-
-WRITTEN: Mapping[str, Callable[[str], str]] = {
-    "a decimal (13085.0 beside 13085)": lambda one: re.sub(r"\.0+$", "", one),
-    "zeros in front (007 beside 7)": lambda one: one.lstrip("0") or "0",
-    "capital letters": str.casefold,
-    "spaces inside": lambda one: re.sub(r"\s+", "", one),
-    "dashes": lambda one: one.replace("-", ""),
-    "a word in front (user_7 beside 7)": lambda one: re.sub(r"^\D+(?=\d+$)", "", one),
-}
-"""How ids that mean the same come to differ."""
-
-
-def _alike(what: str, lost: set[str], known: set[str]) -> list[Finding]:
-    """Ids that would match if they were written alike."""
-    found = []
-    for how, plain in WRITTEN.items():
-        same = lost is known or lost == known
-        if same and how not in ("a decimal (13085.0 beside 13085)", "capital letters", "spaces inside"):
-            continue
-        there = {plain(one): one for one in sorted(known) if not same or plain(one) == one}
-        pairs = [(one, there[plain(one)]) for one in sorted(lost) if there.get(plain(one), one) != one]
-        if pairs:
-            example = f"'{pairs[0][0]}' beside '{pairs[0][1]}'"
-            said = (
-                f"{len(pairs):,} ids differ from known ones only by {how.split(' (')[0]}: {example}; write them alike"
-            )
-            found.append(Finding(f"{what} that match nothing" if not same else f"{what} twice", said, odd=True))
-            break
+            if said := alike(lost, known[what]):
+                found.append(Finding(f"{what} that match nothing", said, odd=True))
+        if said := alike(counts, counts):
+            found.append(Finding(f"{what} twice", said, odd=True))
     return found
 
 

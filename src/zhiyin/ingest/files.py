@@ -95,7 +95,8 @@ def _events(sheet: Sheet, store: Store, progress: Progress, dry: bool) -> None:
                 table = event_table(frame, occurrences)
                 summary.new += writing.result() if writing else 0
                 writing = pool.submit(store.log.append_table, table)
-                progress(f"{name}: {summary.new:,} of {summary.read:,} events stored")
+                if writing and summary.new:
+                    progress(f"{name}: {summary.new:,} of {summary.read:,} events stored")
             summary.new += writing.result() if writing else 0
         if summary.events is not None:
             summary.events.repeats = occurrences.repeated

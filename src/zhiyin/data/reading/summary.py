@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
+from zhiyin.data.reading.alike import alike
 from zhiyin.data.reading.pieces import Reject
 from zhiyin.data.reading.roles import Layout
 from zhiyin.data.scales import scale_of
@@ -20,6 +21,9 @@ EARLY = 631_152_000.0
 """1990-01-01: events before it are told of."""
 
 DAY = 86_400.0
+
+KNOWN = 0.01
+"""Of the items that events name, those a catalogue must know to be a catalogue of theirs."""
 
 EXAMPLES = 3
 
@@ -76,12 +80,12 @@ class FileSummary:
         if self.quarantined:
             lines[0] += f", {self.quarantined:,} set aside" + (f" in {self.quarantine}" if self.quarantine else "")
             lines += [f"    {one}" for one in self.examples]
+        lines += [f"    {one}" for one in self.told]
         for reason, first in self.remarks.items():
             shown = ", ".join(f"line {one.line} {one.value[:40]!r}" for one in first[:EXAMPLES])
             lines.append(f"    {self.remarked[reason]:,} times {reason} ({shown})")
         if self.events is not None:
             lines += [f"    {one}" for one in self.events.lines()]
-        lines += [f"    {one}" for one in self.told]
         if self.ignored:
             lines.append(f"    columns not used: {', '.join(self.ignored)}")
         return "\n".join(lines)
@@ -112,6 +116,16 @@ def columns_said(layout: Layout) -> str:
     return "; ".join(parts)
 
 
+@dataclass(frozen=True)
+class Unknown:
+    """Ids in events of which there is no row. share: of all ids that have one. alike: why they may match nothing."""
+
+    ids: int
+    events: int
+    share: float
+    alike: str
+
+
 @dataclass
 class Understood:
     """What a file's events are, gathered piece by piece. now: seconds since 1970, None when nothing is too late."""
@@ -128,8 +142,7 @@ class Understood:
     late: int = 0
     repeats: int = 0
     ratings: list[pl.DataFrame] = field(default_factory=list)
-    unknown_items: tuple[int, int] | None = None
-    unknown_users: tuple[int, int] | None = None
+    unknown: dict[str, Unknown] = field(default_factory=dict)
 
     def take(self, table: pl.DataFrame) -> None:
         """Look at some of the events."""
@@ -147,13 +160,11 @@ class Understood:
 
     def check(self, catalogue: Iterable[str], people: Iterable[str]) -> None:
         """Count what names items and users that have no row."""
-        for name, counter, known in (
-            ("unknown_items", self.items, set(catalogue)),
-            ("unknown_users", self.users, set(people)),
-        ):
-            if known:
-                gone = {one: count for one, count in counter.items() if one and one not in known}
-                setattr(self, name, (len(gone), sum(gone.values())))
+        for name, counter, known in (("items", self.items, set(catalogue)), ("users", self.users, set(people))):
+            gone = {one: count for one, count in counter.items() if one and one not in known}
+            if known and gone:
+                share = 1 - len(gone) / len(counter)
+                self.unknown[name] = Unknown(len(gone), sum(gone.values()), share, alike(gone, known))
 
     def lines(self) -> list[str]:
         """What to say of it."""
@@ -190,16 +201,14 @@ class Understood:
 
     def _coverage(self, count: int) -> list[str]:
         said = []
-        if self.unknown_items and self.unknown_items[0]:
-            items, events = self.unknown_items
+        if (gone := self.unknown.get("items")) is not None:
+            shown = "they are learned from, and not shown" if gone.share >= KNOWN else "they are shown by their id"
             said.append(
-                f"{events:,} of {count:,} events name {items:,} items that are not in the catalogue: they are learned from, "
-                f"and not shown"
+                f"{gone.events:,} of {count:,} events name {gone.ids:,} items that are not in the catalogue: {shown}"
             )
-        if self.unknown_users and self.unknown_users[0]:
-            users, events = self.unknown_users
-            said.append(f"{events:,} of {count:,} events are by {users:,} users of whom no row was read")
-        return said
+        if (gone := self.unknown.get("users")) is not None:
+            said.append(f"{gone.events:,} of {count:,} events are by {gone.ids:,} users of whom no row was read")
+        return [*said, *(one.alike for one in self.unknown.values() if one.alike)]
 
 
 def ratings_said(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[str]:
@@ -221,7 +230,7 @@ def ratings_said(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[s
 
 
 def _day(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 @dataclass
