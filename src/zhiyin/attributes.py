@@ -33,7 +33,7 @@ OUT = frozenset(
 """What a text about stock says when there is none."""
 
 NO_TOPICS = re.compile(
-    r"(?:.*_)?(?:url|uri|link|href|email|phone|hash|md5|uuid|guid|timestamp|currency|stock|sku|barcode|ean|upc|gtin|isbn\d*)"
+    r"(?:.*_)?(?:url|uri|link|href|email|phone|hash|md5|uuid|guid|timestamp|currency|stock|sku|slug|handle|barcode|ean|upc|gtin|isbn\d*)"
     r"|hidden|price"
 )
 """Names of attributes whose texts are never topics."""

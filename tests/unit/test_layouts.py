@@ -272,3 +272,47 @@ def test_typed_items_of_parquet(tmp_path: Path) -> None:
         "new": True,
         "size": "S",
     }
+
+
+def test_rows_of_events_may_say_something_of_their_items(tmp_path: Path) -> None:
+    head = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
+    rows = [
+        f"2024-01-05 10:0{n % 10}:00 UTC,view,{n % 4},{2103807459595387724 + n % 4},{'' if n % 4 == 1 else 'kitchen'},{'' if n % 4 == 2 else 'acme'},{n}.5,{n},s{n}"
+        for n in range(12)
+    ]
+    text = head + "\n".join(rows) + "\n"
+    store = read(tmp_path, log__csv=text)
+    assert dict(store.catalog.get("1").attributes) == {
+        "category_id": "2103807459595387725",
+        "brand": "acme",
+        "price": 9.5,
+    }  # type: ignore[union-attr]
+    assert dict(store.catalog.get("2").attributes) == {
+        "category_id": "2103807459595387726",
+        "category_code": "kitchen",
+        "price": 10.5,
+    }  # type: ignore[union-attr]
+    known = read(tmp_path, items__csv="product_id,name,price\n1,Mug,7\n", log__csv=text).catalog.get("1")
+    assert known is not None
+    assert (known.title, known.attributes["price"], known.attributes["brand"]) == ("Mug", 7.0, "acme"), (
+        "a catalogue counts more"
+    )
+
+
+def test_a_column_that_differs_within_an_item_is_not_the_items(tmp_path: Path) -> None:
+    rows = [f"u{n},{n % 4},{n % 5 + 1},{1704448800 + n},a different headline {n},Mug {n % 4}\n" for n in range(20)]
+    store = read(tmp_path, log__csv="user_id,item_id,rating,timestamp,title,name\n" + "".join(rows))
+    assert [one.title for one in store.catalog.all()] == ["Mug 0", "Mug 1", "Mug 2", "Mug 3"]
+    assert all(not one.attributes for one in store.catalog.all())
+
+
+def test_an_export_that_puts_a_word_before_its_names(tmp_path: Path) -> None:
+    orders = "Order ID,Customer ID,Created at,Lineitem sku,Lineitem name,Lineitem quantity\n7,C1,2024-01-05 10:00:00 +0000,S1,Mug,2\n"
+    products = (
+        "Handle,Variant SKU,Title,Body (HTML),Variant Price,Variant Inventory Qty\nmug,S1,Mug,<p>Good</p>,9.50,0\n"
+    )
+    store = read(tmp_path, orders__csv=orders, products__csv=products)
+    assert facts(store) == [("C1", "S1", "purchase", MOMENT, 2.0)]
+    item = store.catalog.get("S1")
+    assert item is not None
+    assert (item.title, item.text, item.attributes["price"], item.attributes["stock"]) == ("Mug", "Good", 9.5, 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
 import math
 import re
@@ -253,10 +254,18 @@ def opened(text: str) -> dict[str, Attribute] | None:
     return {name: value for name, value in plain.items() if value is not None}
 
 
-def running(value: Any) -> str:
-    """A cell as running text; a list of paragraphs is joined."""
+def unmarked(text: str) -> str:
+    """A text without the marks of HTML."""
+    if not re.search(r"</?(?:p|br|div|span|b|i|em|strong|ul|ol|li|h\d|a|table|tr|td)\b[^<>]*>", text):
+        return text
+    bare = re.sub(r"(?s)<(script|style)\b.*?</\1>", " ", text)
+    return re.sub(r"[ \t]+", " ", html.unescape(re.sub(r"<[^<>]+>", " ", bare))).strip()
+
+
+def running(value: Any, gaps: frozenset[str] = GAPS) -> str:
+    """A cell as running text; a list of paragraphs is joined. gaps: what says nothing."""
     if isinstance(value, str) and not value.startswith("["):
-        text = value.strip()
-        return "" if text.lower() in LOST else text
+        text = unmarked(value).strip()
+        return "" if text.lower() in gaps else text
     found = attribute(value)
     return " ".join(found) if isinstance(found, tuple) else "" if found is None else str(value).strip()

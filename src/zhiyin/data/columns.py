@@ -92,7 +92,7 @@ def _item(row: dict[str, Any], text: str | None, several: frozenset[str]) -> Ite
     images = cells.attribute(row.get("images"))
     return Item(
         row["item_id"],
-        cells.running(row.get("title")),
+        cells.running(row.get("title"), cells.LOST),
         cells.running(row[text]) if text else "",
         attributes,
         images if isinstance(images, tuple) else (str(images),) if images else (),

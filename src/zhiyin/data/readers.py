@@ -15,7 +15,7 @@ from zhiyin.data.comments import sentiments
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.event_ids import Occurrences, event_table
 from zhiyin.data.reading.asked import NOTHING, Asked
-from zhiyin.data.reading.catalogue import merged
+from zhiyin.data.reading.catalogue import complemented, merged
 from zhiyin.data.reading.files import Sheet, open_all
 from zhiyin.data.reading.summary import Summary
 from zhiyin.data.weights import EventWeights
@@ -74,14 +74,16 @@ class Tables:
             self._take_events(sheet)
         elif sheet.table == "items":
             found = sheet.catalogue()
-            for item in found.items:
-                old = None if sheet.asked.replace else self.items.get(item.item_id)
-                self.items[item.item_id] = merged(old, item, found.given)
+            old = {} if sheet.asked.replace else self.items
+            self._add([merged(old.get(one.item_id), one, found.given) for one in found.items])
         elif sheet.table == "users":
             for user, attributes in sheet.users().items():
                 self.users.setdefault(user, {}).update(attributes)
         else:
             self.edges.append(sheet.edges())
+
+    def _add(self, items: Iterable[Item]) -> None:
+        self.items.update((one.item_id, one) for one in items)
 
     def _take_events(self, sheet: Sheet) -> None:
         if self.clock not in (None, sheet.clock):
@@ -89,6 +91,7 @@ class Tables:
         self.clock = sheet.clock
         occurrences = Occurrences()
         self.events += [event_table(frame, occurrences) for frame in sheet.events()]
+        self._add(complemented(sheet.catalogue_beside(), self.items))
 
     def dataset(
         self, weights: EventWeights, where: str, now: float | None = None, show_unlisted: bool = False

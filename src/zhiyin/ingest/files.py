@@ -16,7 +16,7 @@ import polars as pl
 from zhiyin.data.event_ids import Occurrences, event_table
 from zhiyin.data.readers import other_clock
 from zhiyin.data.reading.asked import NOTHING, Asked
-from zhiyin.data.reading.catalogue import merged
+from zhiyin.data.reading.catalogue import complemented, merged
 from zhiyin.data.reading.files import Sheet, open_all
 from zhiyin.data.reading.pieces import Reject
 from zhiyin.data.reading.summary import FileSummary, Summary
@@ -100,6 +100,8 @@ def _events(sheet: Sheet, store: Store, progress: Progress, dry: bool) -> None:
             summary.new += writing.result() if writing else 0
         if summary.events is not None:
             summary.events.repeats = occurrences.repeated
+    if (told := sheet.catalogue_beside()).items:
+        store.catalog.put(complemented(told, {one.item_id: one for one in store.catalog.all()}))
 
 
 class _Kept:

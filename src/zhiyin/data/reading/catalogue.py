@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -59,6 +60,9 @@ STOCKED = {
 """What a status may say, folded: of being shown, and of stock."""
 
 
+HIDING = frozenset(("hidden",))
+
+
 @dataclass
 class Catalogue:
     """The items of a file. given: which of hidden, stock and the like its columns speak of. remarks: what was left out."""
@@ -93,6 +97,11 @@ def merged(old: Item | None, new: Item, given: frozenset[str]) -> Item:
         available_until=old.available_until if new.available_until is None else new.available_until,
         hidden=new.hidden if "hidden" in given else old.hidden,
     )
+
+
+def complemented(told: Catalogue, known: Mapping[str, Item]) -> list[Item]:
+    """Items with what was told of them beside; what is known already counts more."""
+    return [one if (item := known.get(one.item_id)) is None else merged(one, item, HIDING) for one in told.items]
 
 
 class _Columns:

@@ -48,7 +48,6 @@ def clean_events(piece: Piece, layout: Layout, where: str) -> tuple[pl.DataFrame
     Without a time or a position, the order of the rows is the order of the events. Raises MissingColumn where a column
     that nothing here knows could be the time under another name.
     """
-    piece = one_id_a_row(piece, layout)
     frame = _renamed(piece, layout)
     sieve = Sieve(piece)
     if "timestamp" not in frame.columns and "position" not in frame.columns:
@@ -78,6 +77,12 @@ def clean_events(piece: Piece, layout: Layout, where: str) -> tuple[pl.DataFrame
     if "context" in frame.columns or layout.context:
         made["context"] = _context(piece.frame, frame, layout, sieve)
     return sieve.keep(pl.DataFrame(made)), sieve.rejects
+
+
+def item_ids(piece: Piece, layout: Layout) -> pl.Series:
+    """The ids of a piece's items as they are stored, refused ones among them. [rows]"""
+    name = layout.column("item_id")
+    return _id_texts(piece.frame[name], name in layout.whole_ids)
 
 
 def clean_rows(piece: Piece, layout: Layout, needed: tuple[str, ...]) -> tuple[pl.DataFrame, Array, list[Reject]]:

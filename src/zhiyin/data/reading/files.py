@@ -14,8 +14,9 @@ import polars as pl
 
 from zhiyin.data.cells import GAPS, is_gap
 from zhiyin.data.reading.asked import NOTHING, Asked
+from zhiyin.data.reading.beside import Beside
 from zhiyin.data.reading.catalogue import Catalogue, catalogue_of
-from zhiyin.data.reading.cleaning import clean_events, clean_rows
+from zhiyin.data.reading.cleaning import clean_events, clean_rows, item_ids, one_id_a_row
 from zhiyin.data.reading.formats import pieces, readable
 from zhiyin.data.reading.layouts import layout_of
 from zhiyin.data.reading.pieces import Piece, Reject
@@ -47,6 +48,7 @@ class Sheet:
             first = following
         self.layout = layout_of(first.frame, str(path), asked)
         self._every = chain([first], reader)
+        self._beside = Beside(self.layout)
         self.summary.table, self.summary.ignored = self.layout.table, self.layout.ignored
         if self.layout.table == "events":
             times = self.layout.times
@@ -68,9 +70,13 @@ class Sheet:
     def events(self) -> Iterator[pl.DataFrame]:
         """Events with the columns of Event, piece by piece, without those that are refused."""
         kept, first = 0, list(self._early)
-        for piece in self._pieces():
-            frame, rejects = clean_events(piece, self._layout(piece), str(self.path))
-            self._took(piece, rejects)
+        for read in self._pieces():
+            layout = self._layout(read)
+            piece = one_id_a_row(read, layout)
+            frame, rejects = clean_events(piece, layout, str(self.path))
+            self._took(read, rejects)
+            if self.layout.beside:
+                self._beside.take(piece, item_ids(piece, layout))
             kept, first = kept + len(frame), first or rejects[:1]
             if self.summary.events is not None:
                 self.summary.events.take(frame)
@@ -78,11 +84,23 @@ class Sheet:
         if not kept:
             raise DataError(f"{self.path}: not one row could be read; {_first(first)}")
 
+    def catalogue_beside(self) -> Catalogue:
+        """What its events said of their items, once they were read."""
+        found = self._beside.catalogue(str(self.path), self.asked)
+        if found.items:
+            said = ", ".join(self.layout.beside)
+            self.summary.told.append(
+                f"items: {len(found.items):,}, of whom {said} are kept where nothing else is known"
+            )
+        self.summary.remark(found.remarks)
+        return found
+
     def catalogue(self) -> Catalogue:
         """Its items."""
         frame, lines = self._whole()
         found = catalogue_of(frame, lines.to_numpy(), self.layout, str(self.path), self.asked)
         self.summary.remark(found.remarks)
+        self.summary.items = len(found.items)
         return found
 
     def users(self) -> dict[str, dict[str, str]]:
@@ -125,7 +143,7 @@ class Sheet:
     def _layout(self, piece: Piece) -> Layout:
         """JSON lines may show new columns on the way."""
         first = self.layout
-        known = {*first.renamed, *first.ignored, *first.values, *first.context, first.clock}
+        known = {*first.renamed, *first.ignored, *first.values, *first.context, *first.beside, first.clock}
         if set(piece.frame.columns) <= known:
             return first
         later = layout_of(piece.frame, str(self.path), replace(self.asked, table=first.table))

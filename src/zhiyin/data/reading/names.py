@@ -144,7 +144,7 @@ ITEMS = {
     ),
     "text": _names(
         "text description overview desc summary longdescription productdescription shortdescription itemdescription plot "
-        "synopsis abstract body content details about "
+        "synopsis abstract body bodyhtml content details about "
         "描述 简介 详情 内容 商品描述 商品详情 商品简介 介绍 剧情简介 内容简介 descripcion beschreibung"
     ),
     "available_from": _names(
@@ -165,7 +165,7 @@ ITEMS = {
     "currency": _names("currency pricecurrency currencycode 货币 币种"),
     "stock": _names(
         "stock stockquantity stocklevel stockcount stockonhand quantityavailable availablequantity quantityinstock qtyinstock "
-        "inventory inventoryquantity inventorylevel unitsinstock onhand quantity qty availablestock "
+        "inventory inventoryquantity inventorylevel unitsinstock inventoryqty onhand quantity qty availablestock "
         "库存 库存数量 库存量 存货 现有库存 bestand existencias lagerbestand"
     ),
     "in_stock": _names(
@@ -184,6 +184,30 @@ ITEMS = {
     "status": _names("status productstatus itemstatus 状态 商品状态"),
 }
 """out_of_stock and shown say the opposite of in_stock and hidden; a status may say either."""
+
+SURE = frozenset(
+    _names(
+        "productname itemname movietitle booktitle producttitle itemtitle articletitle songname trackname artistname gamename "
+        "categorycode categoryname productcategory brand genres genre 商品名称 商品名 商品标题 产品名称 品名 品牌 类目 类别 分类"
+    )
+)
+"""Names that say an item's column even in a file of events too small to tell."""
+
+BESIDE = {
+    "title": (*ITEMS["title"][:-1], "description", "desc", "描述"),
+    "price": ITEMS["price"],
+    "currency": ITEMS["currency"],
+    "brand": _names("brand vendor manufacturer publisher 品牌 厂商"),
+    "category": _names("category productcategory categoryname producttype 类目 类别 分类 商品类别 商品分类"),
+    "category_code": _names("categorycode"),
+    "category_id": _names("categoryid"),
+    "genres": _names("genres genre"),
+    "author": _names("author bookauthor authors artist 作者"),
+}
+"""What the rows of events may say of their items, by our name."""
+
+PREFIXES = _names("lineitem variant product item article goods 商品 产品")
+"""What exports put before a name without changing what it says: Lineitem sku, Variant Price."""
 
 USERS = _names(
     "age agegroup gender sex email mail phone occupation job birthday birthdate dateofbirth birthyear zip zipcode postcode "

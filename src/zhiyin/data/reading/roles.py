@@ -27,7 +27,8 @@ class Layout:
     its times are written. clock: a column of times of day beside a column of days. context: the key in an event's context
     by column. whole_ids: columns of ids that a program wrote as decimals, 13085.0, all of them. sequences: our names of
     attributes whose words are values of their own. currency: of prices, where the column's name says it.
-    ordered: the order of the rows counts, whatever columns there are. kinds: of events, by names of one's own.
+    ordered: the order of the rows counts, whatever columns there are. kinds: of events, by names of one's own. beside:
+    columns of events that are of their items.
     """
 
     table: str
@@ -43,6 +44,7 @@ class Layout:
     currency: str = ""
     ordered: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> str:
         """The file's own name of one of our columns, "" where it has none."""
@@ -68,22 +70,41 @@ def events_layout(
     values |= {name: "value" for name, new in ids.items() if new == "value"}
     context = {n: k for n, k in matched(rest, names.CONTEXT).items() if n not in used and n not in values}
     kind = _kind(values, context, used, time, where)
-    ignored = tuple(name for name in columns if name not in {*used, *values, *context, clock})
+    left = {name: one for name, one in rest.items() if name not in {*used, *values, *context}}
+    item = next((name for name, new in ids.items() if new == "item_id"), "")
+    beside = columns_beside(sample, left, item) if item else {}
+    ignored = tuple(name for name in columns if name not in {*used, *values, *context, *beside, clock})
     times = form_of(sample[time], asked.times) if time else asked.times
     renamed = {name: new for name, new in used.items() if new != "value"}
     return Layout(
-        "events",
-        renamed,
-        kind,
-        ignored,
-        values,
-        times,
-        clock,
-        context,
-        whole_ids(sample, ids),
-        ordered=asked.ordered,
-        kinds=asked.kinds,
-    )
+        "events", renamed, kind, ignored, values, times, clock, context, whole_ids(sample, ids), ordered=asked.ordered,
+        kinds=asked.kinds, beside=beside,
+    )  # fmt: skip
+
+
+def columns_beside(sample: pl.DataFrame, rest: Mapping[str, str], item: str) -> dict[str, str]:
+    """Which of the columns that events do not use are of their items, by our name for each.
+
+    A column is an item's where it says the same in all rows of an item; a price may change. rest: squeezed name by
+    column. item: the column of items.
+    """
+    found: dict[str, str] = {}
+    for new, others in names.BESIDE.items():
+        for name in (name for name, one in rest.items() if {one, bare(one)} & set(others)):
+            if name not in found and (new == "price" or _constant(sample, item, name, sure=rest[name] in names.SURE)):
+                found[name] = new if new not in found.values() else names.plain(name)
+    return found
+
+
+def _constant(sample: pl.DataFrame, item: str, name: str, sure: bool) -> bool:
+    if sample[name].dtype.is_nested() or sample[item].dtype.is_nested():
+        return False
+    said = sample.select(pl.col(item).alias("i"), pl.col(name).cast(pl.String, strict=False).alias("v")).drop_nulls()
+    counts = said.group_by("i").agg(pl.len().alias("rows"), pl.col("v").n_unique().alias("values"))
+    again = counts.filter(pl.col("rows") > 1)
+    if len(again) < 3:
+        return sure
+    return bool((again["values"] == 1).sum() >= 0.9 * len(again)) and (sure or said["v"].n_unique() > 1)
 
 
 def _time(sample: pl.DataFrame, rest: Mapping[str, str], found: Mapping[str, str]) -> tuple[str, str]:
@@ -232,6 +253,12 @@ def _free(name: str, taken: set[str]) -> str:
 # -- what both need
 
 
+def bare(one: str) -> str:
+    """A squeezed name without what exports put before it."""
+    prefix = next((prefix for prefix in names.PREFIXES if one.startswith(prefix)), "")
+    return one.removeprefix(prefix) or one
+
+
 def matched(
     free: Mapping[str, str], wanted: Mapping[str, tuple[str, ...]], taken: frozenset[str] = frozenset()
 ) -> dict[str, str]:
@@ -239,6 +266,8 @@ def matched(
     by_name: dict[str, str] = {}
     for name, one in free.items():
         by_name.setdefault(one, name)
+    for name, one in free.items():
+        by_name.setdefault(bare(one), name)
     roles: dict[str, str] = {}
     for new, other in wanted.items():
         if new in taken:

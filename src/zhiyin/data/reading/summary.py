@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from zhiyin.data.reading.alike import alike
+from zhiyin.data.reading.names import ITEMS, plain
 from zhiyin.data.reading.pieces import Reject
 from zhiyin.data.reading.roles import Layout
 from zhiyin.data.scales import scale_of
@@ -27,6 +28,8 @@ KNOWN = 0.01
 
 EXAMPLES = 3
 
+ITEM_ROLES = ("item_id", "property", "property_value", *ITEMS)
+
 WORDS = {
     "value": "the number",
     "rating": "the rating",
@@ -41,7 +44,7 @@ WORDS = {
 class FileSummary:
     """What became of one file. new, changed: rows that changed the store; the other read rows were known already.
 
-    remarks: rows kept with something left out. told: what else its reader should know, a line each.
+    items: distinct items of an items file. remarks: rows kept with something left out. told: what else its reader should know, a line each.
     """
 
     path: str
@@ -49,6 +52,7 @@ class FileSummary:
     read: int = 0
     new: int = 0
     changed: int = 0
+    items: int = 0
     quarantined: int = 0
     quarantine: str = ""
     stored: bool = True
@@ -76,7 +80,8 @@ class FileSummary:
                 first.append(one)
 
     def __str__(self) -> str:
-        lines = [f"{self.path}: {self.table}, {self.read:,} rows: {self._became()}"]
+        of_items = f" of {self.items:,} items" if self.items not in (0, self.read - self.quarantined) else ""
+        lines = [f"{self.path}: {self.table}, {self.read:,} rows{of_items}: {self._became()}"]
         if self.quarantined:
             lines[0] += f", {self.quarantined:,} set aside" + (f" in {self.quarantine}" if self.quarantine else "")
             lines += [f"    {one}" for one in self.examples]
@@ -93,7 +98,7 @@ class FileSummary:
     def _became(self) -> str:
         if not self.stored:
             return "read, nothing stored"
-        same = self.read - self.quarantined - self.new - self.changed
+        same = (self.items or self.read - self.quarantined) - self.new - self.changed
         if self.table == "items":
             return f"{self.new:,} new, {self.changed:,} changed, {max(same, 0):,} untouched"
         return f"{self.new + self.changed:,} new, {max(same, 0):,} known already"
@@ -106,9 +111,8 @@ def _said(one: Reject) -> str:
 
 def columns_said(layout: Layout) -> str:
     """Which column was taken for what."""
-    parts = [f"{column} is {new}" for column, new in layout.renamed.items() if column != new]
-    if layout.table == "items":
-        parts = [one for one in parts if not one.endswith("_")][:12]
+    roles = {"items": ITEM_ROLES, "users": ("user_id",)}.get(layout.table, tuple(layout.renamed.values()))
+    parts = [f"{column} is {new}" for column, new in layout.renamed.items() if new in roles and plain(column) != new]
     parts += [f"{column} {WORDS[kind]}" for column, kind in layout.values.items() if column != kind]
     parts += [f"{column} {key}" for column, key in layout.context.items() if column != key]
     if layout.clock:
