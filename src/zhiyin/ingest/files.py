@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
@@ -20,6 +19,7 @@ from zhiyin.data.reading.catalogue import complemented, merged
 from zhiyin.data.reading.files import Sheet, open_all
 from zhiyin.data.reading.pieces import Reject
 from zhiyin.data.reading.summary import FileSummary, Summary
+from zhiyin.durable import draft_folder
 from zhiyin.errors import DataError
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.progress import Progress, silent
@@ -63,7 +63,7 @@ def _ingest(sheet: Sheet, store: Store, folder: Path, progress: Progress, dry: b
     with _Quarantine(sheet.path, folder, summary, dry) as aside:
         sheet.aside = aside.write
         if sheet.table == "events":
-            _events(sheet, store, progress, dry)
+            _events(sheet, store, folder.parent, progress, dry)
         elif sheet.table == "items":
             _items(sheet, store, dry)
         else:
@@ -75,11 +75,12 @@ def _ingest(sheet: Sheet, store: Store, folder: Path, progress: Progress, dry: b
 # -- events -----------------------------------------------------------------------------------------------------------------
 
 
-def _events(sheet: Sheet, store: Store, progress: Progress, dry: bool) -> None:
+def _events(sheet: Sheet, store: Store, beside: Path, progress: Progress, dry: bool) -> None:
     """Read to the end first, on disk where it is long; then written, a piece being prepared while the last is stored."""
     name, summary = sheet.path.name, sheet.summary
-    with tempfile.TemporaryDirectory(prefix="zhiyin-") as folder:
-        kept = _Kept(Path(folder))
+    # Beside the store: what a killed process leaves of people's events is swept from there at the next start.
+    with draft_folder(beside, ".incoming-") as folder:
+        kept = _Kept(folder)
         for frame in sheet.events():
             if not dry:
                 kept.add(frame)

@@ -152,10 +152,10 @@ def _line_of_first(opened: Callable[[], IO[bytes]], name: str) -> int:
     decoder = codecs.getincrementaldecoder(name)("strict")
     line = 1
     with opened() as stream:
-        for raw in stream:
+        while block := stream.read(BLOCK):
             try:
-                decoder.decode(raw)
-            except UnicodeError:
-                return line
-            line += 1
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                return line + block[: error.start].count(b"\n")
+            line += block.count(b"\n")
     return line

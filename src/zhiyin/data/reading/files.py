@@ -22,9 +22,12 @@ from zhiyin.data.reading.layouts import layout_of
 from zhiyin.data.reading.pieces import Piece, Reject
 from zhiyin.data.reading.roles import Layout
 from zhiyin.data.reading.summary import FileSummary, Understood, columns_said
-from zhiyin.errors import DataError
+from zhiyin.errors import DataError, TooLarge
 
 ID_COLUMNS = {"items": ("item_id",), "users": ("user_id",), "edges": ("user_id", "friend_id")}
+
+WHOLE = 2**30
+"""Bytes of a table of items, users or edges at most: unlike events they are held as a whole."""
 
 Aside = Callable[[list[Reject]], None]
 
@@ -112,11 +115,14 @@ class Sheet:
         return self._whole()[0].select("user_id", "friend_id").drop_nulls()
 
     def _whole(self) -> tuple[pl.DataFrame, pl.Series]:
-        frames, lines, first = [], [], list(self._early)
+        frames, lines, first, size = [], [], list(self._early), 0
         for piece in self._pieces():
             frame, numbers, rejects = clean_rows(piece, self._layout(piece), ID_COLUMNS[self.table])
             self._took(piece, rejects)
             frames.append(frame)
+            size += int(frame.estimated_size())
+            if size > WHOLE:
+                raise TooLarge(f"{self.path}: over {WHOLE / 2**30:.0f} GiB of {self.table}; give them in several files")
             lines.append(pl.Series(numbers, dtype=pl.Int64))
             first = first or rejects[:1]
         frame = pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame()

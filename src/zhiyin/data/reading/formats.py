@@ -17,13 +17,22 @@ import polars as pl
 
 from zhiyin.data.reading.encodings import BROKEN, blocks, encoding_of
 from zhiyin.data.reading.pieces import ROWS, Piece, Reject
-from zhiyin.data.reading.separated import HEADLESS, separated
+from zhiyin.data.reading.separated import CHARACTERS, HEADLESS, LONGEST_LINE, separated
 from zhiyin.data.reading.typed import untyped
 from zhiyin.errors import DataError, first_line
 
 KINDS = ".csv, .tsv, .jsonl, .ndjson, .json (each also .gz), .parquet, .inter, .item, .user, .net, ratings.dat, u.data"
 
 TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".inter", ".item", ".user", ".net")
+
+CELLS = 10_000_000
+"""Of a piece at most, empty ones included."""
+
+MOST_NAMES = 10_000
+"""Different names in the objects of a file at most."""
+
+UNPACKED, TIMES = 2**30, 100
+"""Bytes that a packed file may hold, or so many times its own size where that is more."""
 
 ADVICE = {
     ".zip": "unpack it first, e.g. unzip",
@@ -91,7 +100,28 @@ def _headless(plain: str) -> bool:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+    if not path.name.lower().endswith(".gz"):
+        return path.open("rb")
+    return _Unpacked(path)  # type: ignore[return-value]
+
+
+class _Unpacked(gzip.GzipFile):
+    """A packed file, read up to a limit: a few bytes may hold more than a disk. Raises DataError beyond it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "rb")
+        self.path = path
+        self.most = max(UNPACKED, TIMES * path.stat().st_size)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """See IO."""
+        found = super().read(self.most + 1 if size is None or size < 0 else size)
+        if self.tell() > self.most:
+            raise DataError(
+                f"{self.path}: unpacks to more than {self.most / 2**30:.1f} GiB, the most that is unpacked of a file of "
+                f"{self.path.stat().st_size:,} bytes; if that is right, unpack it first (gunzip) and give the plain file"
+            )
+        return found
 
 
 def _parquet(path: Path) -> Iterator[Piece]:
@@ -109,36 +139,77 @@ def _parquet(path: Path) -> Iterator[Piece]:
 
 def _json(path: Path, asked: str) -> Iterator[Piece]:
     encoding = encoding_of(path, partial(_open, path), asked)
-    rows: list[dict[str, Any]] = []
-    lines: list[int] = []
-    rejects: list[Reject] = []
+    some = _Some(path)
     found = False
     with _open(path) as stream:
-        for number, text in enumerate(_text_lines(blocks(stream, encoding)), 1):
+        for number, text in enumerate(_text_lines(path, blocks(stream, encoding)), 1):
             if not text:
                 continue
             if not found and text[0] == "[":
                 raise DataError(f"{path}: one JSON array; there must be one JSON object a line, e.g. jq -c '.[]'")
             found = True
-            row = _object(text, number, rejects, encoding.mends)
-            if row is None:
-                continue
-            rows.append({name: _cell(value) for name, value in row.items()})
-            lines.append(number)
-            if len(rows) == ROWS // 5:
-                yield _json_piece(rows, lines, rejects)
-                rows, lines, rejects = [], [], []
+            row = _object(text, number, some.rejects, encoding.mends)
+            if row is not None and some.full(row, number, len(text)):
+                yield some.piece()
     if not found:
         raise DataError(f"{path}: the file is empty")
-    yield _json_piece(rows, lines, rejects)
+    yield some.piece()
 
 
-def _text_lines(every: Iterator[bytes]) -> Iterator[str]:
-    rest = b""
+class _Some:
+    """Rows of JSON until they are enough for a piece: many, long, or with so many names that most cells are empty."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.named: set[str] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        self.rows: list[dict[str, str | None]] = []
+        self.lines: list[int] = []
+        self.rejects: list[Reject] = []
+        self.names: set[str] = set()
+        self.characters = 0
+
+    def full(self, row: dict[str, Any], number: int, characters: int) -> bool:
+        """Take a row; whether there are enough now. Raises DataError for more names than a table has."""
+        self.rows.append({name: _cell(value) for name, value in row.items()})
+        self.lines.append(number)
+        self.characters += characters
+        self.names.update(row)
+        self.named.update(row)
+        if len(self.named) > MOST_NAMES:
+            raise DataError(
+                f"{self.path}: line {number}: over {MOST_NAMES:,} different names in its objects; is it a table?"
+            )
+        cells = len(self.rows) * len(self.names)
+        return len(self.rows) == ROWS // 5 or self.characters > CHARACTERS or cells > CELLS
+
+    def piece(self) -> Piece:
+        """What was taken, as a piece; the next one begins."""
+        made = _json_piece(self.rows, self.lines, self.rejects)
+        self._begin()
+        return made
+
+
+def _text_lines(path: Path, every: Iterator[bytes]) -> Iterator[str]:
+    rest: list[bytes] = []  # of a line that goes on in the next block; joined once
+    number = 1
     for block in every:
-        *lines, rest = (rest + block).split(b"\n")
-        yield from (line.decode().strip().removeprefix("\ufeff") for line in lines)
-    yield rest.decode().strip().removeprefix("\ufeff")
+        first, *lines = block.split(b"\n")
+        rest.append(first)
+        if not lines:
+            if sum(map(len, rest)) > LONGEST_LINE:
+                raise DataError(f"{path}: line {number} is longer than {LONGEST_LINE:,} bytes")
+            continue
+        yield from (_text(line) for line in (b"".join(rest), *lines[:-1]))
+        number += len(lines)
+        rest = [lines[-1]]
+    yield _text(b"".join(rest))
+
+
+def _text(line: bytes) -> str:
+    return line.decode().strip().removeprefix("\ufeff")
 
 
 def _object(text: str, number: int, rejects: list[Reject], mends: bool) -> dict[str, Any] | None:

@@ -22,6 +22,9 @@ SEPARATORS = ("\t", ",", ";", "|", "::", "，", "；")
 LONGEST_LINE = 64 * 2**20
 """Bytes of a line at most."""
 
+CHARACTERS = 64 * 2**20
+"""Of the text of a piece at most."""
+
 HEADLESS: dict[str, tuple[str, tuple[str, ...]]] = {
     r"ratings\.dat": ("::", ("userId", "movieId", "rating", "timestamp")),
     r"movies\.dat": ("::", ("movieId", "title", "genres")),
@@ -152,8 +155,18 @@ def _quoted(
 ) -> Iterator[Piece]:
     lines = (one for block in text for one in _lines(block.decode()))
     rows = records(lines, separator, len(columns), line)
-    while some := list(islice(rows, ROWS // 5)):
+    while some := list(_some(rows)):
         yield _sifted(piece_of(some, columns), encoding)
+
+
+def _some(rows: Iterator[tuple[int, list[str], str]]) -> Iterator[tuple[int, list[str], str]]:
+    """The next rows, so many that they are read in the same memory however long they are."""
+    characters = 0
+    for row in islice(rows, ROWS // 5):
+        yield row
+        characters += sum(map(len, row[1]))
+        if characters > CHARACTERS:
+            return
 
 
 def _lines(text: str) -> Iterator[str]:
