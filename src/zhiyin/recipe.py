@@ -117,8 +117,7 @@ class _Reader:
 
     def line_of(self, key: str, value: Any = None) -> str:
         """The line a key stands on, searched in the text since tomllib keeps no positions."""
-        pattern = re.compile(rf"^\s*(?:\[+.*\b{re.escape(key)}\b.*\]+|\"?{re.escape(key)}\"?\s*=)")
-        numbers = [number for number, line in enumerate(self.lines, 1) if pattern.match(line)]
+        numbers = [number for number, line in enumerate(self.lines, 1) if _names(line.strip(), key)]
         return f", line {numbers[0]}" if numbers else ""
 
     def requests(self, value: Any) -> int:
@@ -183,7 +182,12 @@ class _Reader:
             part = self.part(table, "retrieve", "retrieve", extra=("name", "n"))
             name = table.get("name", table["use"])
             # The name becomes a folder of a saved version.
-            if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9_:.A-Z-]*[a-zA-Z0-9_]", name) or ".." in name:
+            if (
+                not isinstance(name, str)
+                or not re.fullmatch(r"[a-zA-Z0-9_:.-]+", name)
+                or name[-1] in ":.-"
+                or ".." in name
+            ):
                 raise SettingError(
                     f"{self.where}{self.line_of('name')}: name = {name!r}: use letters, digits, '_' and '-'"
                 )
@@ -203,3 +207,10 @@ class _Reader:
         self.check_keys(table, ("sources", "rank", "rerank"), f"shelf.{name}")
         rerank = tuple(self.parts(table["rerank"], "rerank")) if "rerank" in table else None
         return Shelf(tuple(table.get("sources", ())), table.get("rank", True), rerank)
+
+
+def _names(line: str, key: str) -> bool:
+    """Whether a line of TOML sets a key, or opens a table whose name has it."""
+    if line.startswith("["):
+        return key in re.findall(r"[\w-]+", line.partition("]")[0])
+    return line.partition("=")[0].strip(' "') == key

@@ -25,6 +25,7 @@ MOST = 400
 """Characters of a rephrased reason at most."""
 
 _SENTENCES = re.compile(r"(?<=[.!?。！？])\s*")
+_QUOTED = re.compile(r"(?=[“\"《「『]([^”\"》」』]{1,200})[”\"》」』])")
 _NUMBER = re.compile(r"\d[\d.,]*\d|\d")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _THIS_ONE = re.compile(r"\b(this|that) one\b", re.IGNORECASE)
@@ -69,9 +70,7 @@ def _numbers(text: str) -> set[str]:
 def _wrong(sentence: str, reason: Reason, template: str, items: Items, chinese: bool) -> str:
     """What a sentence says that it must not, "" when nothing."""
     rest = _without(sentence, _names(reason, items))
-    if any(mark in rest for mark in '“”"《》「」『』') and re.search(
-        r"[“\"《「『][^”\"》」』]*\w[^”\"》」』]*[”\"》」』]", rest
-    ):
+    if any(re.search(r"\w", inside) for inside in _QUOTED.findall(rest)):
         return "quotes something that is not in the evidence"
     own = _without(template, _names(reason, items))
     if more := _numbers(rest) - _numbers(own):

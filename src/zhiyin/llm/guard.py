@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -52,7 +53,7 @@ def clean(text: str, most: int = MOST) -> str:
     text = _UNUSUAL.sub(lambda letter: _plain(letter[0]), unicodedata.normalize("NFC", text[: most * 4]))
     text = _MARKS_IN_A_ROW.sub(r"\1", text)
     text = _without_template(text)
-    text = re.sub(r"[ \t]{2,}", " ", re.sub(r"[ \t]*\n[ \t]*", "\n", text))
+    text = re.sub(r"[ \t]?\n[ \t]?", "\n", re.sub(r"[ \t]{2,}", " ", text))
     return re.sub(r"\n{3,}", "\n\n", unicodedata.normalize("NFC", text)).strip()[:most].strip()
 
 
@@ -120,11 +121,11 @@ _KINDS = (
     _Kind("[email]", re.compile(rf"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++{_AT}[A-Z0-9-]{{1,63}}(?:{_DOT}[A-Z0-9-]{{2,63}}){{1,4}}", re.I)),
     _Kind("[email]", re.compile(r"(?<![A-Z0-9._+%-])[A-Z0-9._+%-]++ at [A-Z0-9-]{1,63}(?: dot [A-Z]{2,20}){1,3}", re.I)),
     _Kind("[secret]", re.compile(rf"{_ALONE}(?:sk|pk|rk|ghp|gho|xox[abp]|AKIA|eyJ|glpat|hf)[-_]?[A-Za-z0-9_\-.]{{16,}}")),
-    _Kind("[secret]", re.compile(rf"(?:{_ALONE}(?:password|passwd|pwd|api[ _-]?key)|密码|口令)\s*(?:是|为|[=:：])\s*\S{{4,}}", re.I)),
+    _Kind("[secret]", re.compile(rf"(?:{_ALONE}(?:password|passwd|pwd|api[ _-]?key)|密码|口令)\s{{0,4}}(?:是|为|[=:：])\s{{0,4}}\S{{4,}}", re.I)),
     _Kind(
         "[secret]",
         re.compile(
-            rf"(?:{_ALONE}(?:password|pin|code|token|secret)|验证码|密码)\s*(?:is|是|为|[=:：])?\s*(?=[^\s\d]*\d)[\w!#$%^&*-]{{4,}}",
+            rf"(?:{_ALONE}(?:password|pin|code|token|secret)|验证码|密码)\s{{0,4}}(?:is|是|为|[=:：])?\s{{0,4}}(?=[^\s\d]{{0,40}}\d)[\w!#$%^&*-]{{4,}}",
             re.I,
         ),
     ),
@@ -142,15 +143,15 @@ _KINDS = (
     _Kind(
         "[phone]",
         re.compile(
-            rf"(?:{_ALONE}(?:tel|phone|call me at|mobile)|电话|手机)(?:号码?)?\s*(?:is|no\.?|是)?\s*[:：]?\s*\+?\d[\d ().-]{{5,18}}\d",
+            rf"(?:{_ALONE}(?:tel|phone|call me at|mobile)|电话|手机)(?:号码?)?\s{{0,4}}(?:is|no\.?|是)?\s{{0,4}}[:：]?\s{{0,4}}\+?\d[\d ().-]{{5,18}}\d",
             re.I,
         ),
     ),
     _Kind(
         "[contact]",
         re.compile(
-            rf"(?:微信号?|{_ALONE}(?:wechat|weixin|vx|qq|telegram|whatsapp)号?)\s*(?:id)?\s*"
-            r"(?:(?:is|是|[:：=])\s*@?[A-Za-z0-9_-]{5,20}|@?(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{5,20})",
+            rf"(?:微信号?|{_ALONE}(?:wechat|weixin|vx|qq|telegram|whatsapp)号?)\s{{0,4}}(?:id)?\s{{0,4}}"
+            r"(?:(?:is|是|[:：=])\s{0,4}@?[A-Za-z0-9_-]{5,20}|@?(?=[A-Za-z_-]{0,20}\d)[A-Za-z0-9_-]{5,20})",
             re.I,
         ),
     ),
@@ -210,6 +211,7 @@ def as_data(text: str, label: str, most: int = MOST) -> Message:
 
 
 _MARK = re.compile(r"data-[a-p]{10}(?![a-z])", re.IGNORECASE)
+_CLOSING = re.compile(r"\n</data-([a-p]{10})>")
 _OPENING = re.compile(r"^<data-([a-p]{10}) ([\w ]{0,40})>\n", re.MULTILINE)
 
 
@@ -227,17 +229,20 @@ def guarded(message: Message, most: int = MOST_OF_MESSAGE) -> Message:
 
 def _pieces(text: str) -> Iterator[tuple[str, str | None]]:
     """What stands inside fences, with the label, and what stands between them, with None."""
+    ends: dict[str, list[int]] = {}
+    for closing in _CLOSING.finditer(text):
+        ends.setdefault(closing[1], []).append(closing.start())
     place = 0
     while opening := _OPENING.search(text, place):
-        closing = f"\n</data-{opening[1]}>"
-        end = text.find(closing, opening.end() - 1)
-        if end < 0:
+        known = ends.get(opening[1], [])
+        at = bisect_left(known, opening.end() - 1)
+        if at == len(known):
             yield text[place : opening.end()], None
             place = opening.end()
             continue
         yield text[place : opening.start()], None
-        yield text[opening.end() : end], opening[2]
-        place = end + len(closing)
+        yield text[opening.end() : known[at]], opening[2]
+        place = known[at] + len(f"\n</data-{opening[1]}>")
     yield text[place:], None
 
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 
 from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, fold
-from zhiyin.understanding.numbers import limits_in
+from zhiyin.understanding.numbers import DIGITS, limits_in
 from zhiyin.understanding.phrases import AFTER, COUNT, COUNTS, LIKENESS, MORE, RANK, negated
 
 Span = tuple[int, int]
@@ -20,22 +20,24 @@ MOST = 20
 """Corrections of one message that are followed: nobody means more, and each reads the text again."""
 
 _STOPS = ",.;:!?…，。；：！？、—–"
-_PAUSE = rf"(?<![{_STOPS}])(?:[{_STOPS}]|\s-)[\s{_STOPS}-]*+"
-_GAP = rf"[\s{_STOPS}-]*+"
-_BEFORE_STOP = rf"(?=\s*[{_STOPS}]|\s+-)"
+_PAUSE = rf"(?<![{_STOPS}])(?:[{_STOPS}]|\s-)[\s{_STOPS}-]{{0,24}}+"
+_GAP = rf"[\s{_STOPS}-]{{0,24}}+"
+_BEFORE_STOP = rf"(?=\s{{0,4}}[{_STOPS}]|\s{{1,4}}-)"
 MARKER = re.compile(
-    rf"(?:{_PAUSE}(?:(?:and|but|oh|ah|uh|er|um|hm+|well|ok|okay|哦|噢|呃|啊|嗯){_GAP})*"
+    rf"(?:{_PAUSE}(?:(?:and|but|oh|ah|uh|er|um|hm{{1,8}}|well|ok|okay|哦|噢|呃|啊|嗯){_GAP}){{0,6}}"
     rf"(?:(?:\b(?:no|nope|nah|wait|sorry|not that)\b{_BEFORE_STOP}"
     r"|\b(?:no,? (?:wait|sorry|make (?:it|that)|actually|i mean)|wait,? no|i (?:mean|meant)(?: to say)?|or rather|rather|actually|make (?:that|it)|"
     r"scratch that|strike that|correction|on second thoughts?|change that(?: to)?|let'?s (?:make it|say))\b"
-    rf"|不对|不不+|(?:不是|不){_BEFORE_STOP}|说错了?|搞错了?|写错了?|错了|等等|等一下|更正|纠正一下|我是说|我是想说|我的意思是|应该是|改成|改为|换成|还是(?=要|来|换|选)){_GAP})+"
+    rf"|不对|不{{2,8}}|(?:不是|不){_BEFORE_STOP}|说错了?|搞错了?|写错了?|错了|等等|等一下|更正|纠正一下|我是说|我是想说|我的意思是|应该是|改成|改为|换成|还是(?=要|来|换|选)){_GAP}){{1,6}}"
     rf"|\s(?:or rather|no wait|wait no|i mean|scratch that)\b{_GAP}|(?<=\S)(?:不对|说错了)(?![吗劲味称头]){_GAP})"
-    r"(?:(?:i want(?:ed)?|rather|instead|make (?:that|it))\b\s*|我想要|我要|应该|要|是)?",
+    r"(?:(?:i want(?:ed)?|rather|instead|make (?:that|it))\b\s{0,4}|我想要|我要|应该|要|是)?",
     re.IGNORECASE,
 )
 """What people say between what they take back and what they mean."""
 _PIECE = re.compile(r"(?:[^,.;!?，。；！？\n…—]|(?<=\d)[.,](?=\d))+")
-_BARE = re.compile(r"^\s*[$€£¥]?\s*(?P<n>\d+(?:\.\d+)?)\s*(?:元|块钱?|度|%|dollars?|bucks|euros?|pounds?)?\s*$")
+_BARE = re.compile(
+    r"^[$€£¥]?\s{0,4}(?P<n>\d{1,15}(?:\.\d{1,15})?)\s{0,4}(?:元|块钱?|度|%|dollars?|bucks|euros?|pounds?)?$"
+)
 _AGAIN = re.compile(r"^\s*(?:also|too|or|and|也|或者?|还要|再|和|都)\b|^(?:也|或|还要|都)")
 
 
@@ -63,8 +65,8 @@ def _made(before: str, after: str, lexicon: Lexicon) -> tuple[str, str] | None:
     number = _BARE.match(said)
     if number and (limits := limits_in(_small(before))):
         start, end = limits[-1].start, limits[-1].end
-        phrase = re.sub(r"\d+(?:\.\d+)?(?!.*\d)", number["n"], before[start:end])
-        return before[:start] + phrase + before[end:], after[piece.end() :]
+        last = list(re.finditer(DIGITS, before[start:end]))[-1]
+        return before[: start + last.start()] + number["n"] + before[start + last.end() :], after[piece.end() :]
     gone = [*_values(before, said, lexicon), *_ranges(before, said), *_places(before, said)]
     return (_blanked(before, gone), after) if gone else None
 

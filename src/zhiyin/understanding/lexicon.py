@@ -26,6 +26,7 @@ LONGEST = 4_000
 CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _SPACE = re.compile(r"[\s\-_–—/·,.;:!?()\[\]\"“”'’`，。；：！？（）《》「」、]+")
 _CJK = re.compile(f"[{CJK}]")
+_BLANKS = re.compile(r"[^\S\n]+")
 
 
 @lru_cache(maxsize=50_000)
@@ -34,6 +35,11 @@ def fold(text: str) -> str:
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text[:LONGEST]).casefold())
     plain = "".join(sign for sign in decomposed if not unicodedata.combining(sign) or "\u3040" <= sign <= "\u30ff")
     return _SPACE.sub(" ", unicodedata.normalize("NFC", plain)).strip()
+
+
+def squeezed(text: str) -> str:
+    """A text with one space for every run of blanks, so that no pattern after it meets a long one; lines stay."""
+    return _BLANKS.sub(" ", text[:LONGEST])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ def names_of(value: str, attribute: str) -> list[str]:
     if whole in words_in("generic"):
         labels = dict.fromkeys((fold(attribute), *(one for one in table("labels").get(attribute, ()) if one.isascii())))
         return [term for label in labels for term in (f"{whole} {label}", f"{label} {whole}")]
-    short = fold(re.sub(r"[(（].*?[)）]", " ", value))
+    short = fold(re.sub(r"[(（].{0,200}?[)）]", " ", value))
     halves = [fold(half) for half in value.split("/")] if value.count("/") == 1 else []
     return [one for one in dict.fromkeys((whole, short, *halves)) if _is_name(one)]
 

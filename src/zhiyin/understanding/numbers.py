@@ -10,8 +10,11 @@ from dataclasses import dataclass
 Range = tuple[float | None, float | None]
 """Least and most, both included; None for no limit."""
 
-NUMBER = r"(?P<{}>\d+(?:\.\d+)?)\s*(?P<{}u>%|度|degrees?|元|块钱?|人民币|dollars?|bucks|euros?|pounds?|usd|eur|gbp|kuai|rmb|年代|年|s\b|[$€£¥])?"
-MONEY = r"[$€£¥]?\s*"
+# Every repetition has an end: two that could share a run of spaces or digits between them would try every way to cut it.
+GAP = r"\s{0,4}"
+DIGITS = r"\d{1,15}(?:\.\d{1,15})?"
+NUMBER = rf"(?P<{{}}>{DIGITS.replace('{', '{{').replace('}', '}}')}){GAP.replace('{', '{{').replace('}', '}}')}(?P<{{}}u>%|度|degrees?|元|块钱?|人民币|dollars?|bucks|euros?|pounds?|usd|eur|gbp|kuai|rmb|年代|年|s\b|[$€£¥])?"
+MONEY = rf"[$€£¥]?{GAP}"
 ONE = MONEY + NUMBER.format("n", "n")
 
 UNITS = (
@@ -26,18 +29,18 @@ WORDS = (
 )
 
 BETWEEN = re.compile(
-    rf"(?:between|from)?\s*{MONEY}{NUMBER.format('a', 'a')}\s*(?:and|to|-|–|—|~|到|至)\s*{MONEY}{NUMBER.format('b', 'b')}(?:\s*之间)?"
+    rf"(?:between|from)?{GAP}{MONEY}{NUMBER.format('a', 'a')}{GAP}(?:and|to|-|–|—|~|到|至){GAP}{MONEY}{NUMBER.format('b', 'b')}(?:{GAP}之间)?"
 )
 BELOW = r"(?:not|no) (?:newer|later) than|not after|不晚于|under|below|less than|cheaper than|lower than|weaker than|at most|no more than|up to|max(?:imum)?(?: of)?|within|before|until|older than|earlier than|not over|not above|<=?|≤|低于|少于|不超过|不高于|最多|小于|早于"
 ABOVE = r"(?:not|no) (?:older|earlier) than|not before|不早于|over|above|more than|higher than|stronger than|at least|no less than|min(?:imum)?(?: of)?|after|since|newer than|later than|not under|not below|>=?|≥|高于|超过|不低于|至少|最少|大于|晚于"
-PREFIXED = re.compile(rf"(?P<word>{BELOW}|{ABOVE})\s*(?:about\s*)?{ONE}")
+PREFIXED = re.compile(rf"(?P<word>{BELOW}|{ABOVE}){GAP}(?:about{GAP})?{ONE}")
 SUFFIXED = re.compile(
-    rf"{ONE}\s*(?P<word>以下|以内|之内|以前|之前|以上|以后|之后|之上|起|or less|or under|or below|or more|or above|or over|and up|and above|max)"
+    rf"{ONE}{GAP}(?P<word>以下|以内|之内|以前|之前|以上|以后|之后|之上|起|or less|or under|or below|or more|or above|or over|and up|and above|max)"
 )
-ABOUT = re.compile(rf"(?:(?:around|about|roughly|大约|大概|约)\s*{ONE})")
-ABOUT_AFTER = re.compile(rf"{ONE}\s*(?:左右|上下)")
-DECADE = re.compile(r"(?:the\s+)?(?P<d>(?:19|20)?\d0)\s*(?:'s|’s|s\b|年代)")
-YEAR = re.compile(r"(?<!\d)(?P<y>(?:18|19|20)\d\d)\s*年?(?!\d)")
+ABOUT = re.compile(rf"(?:(?:around|about|roughly|大约|大概|约){GAP}{ONE})")
+ABOUT_AFTER = re.compile(rf"{ONE}{GAP}(?:左右|上下)")
+DECADE = re.compile(rf"(?:the\s{{1,4}})?(?P<d>(?:19|20)?\d0){GAP}(?:'s|’s|s\b|年代)")
+YEAR = re.compile(rf"(?<!\d)(?P<y>(?:18|19|20)\d\d)(?:{GAP}年)?(?!\d)")
 STRICT = re.compile(
     r"^(?:under|below|less than|cheaper than|lower than|weaker than|before|older than|earlier than|<|低于|少于|小于|早于|over|above|more than|higher than|stronger than|after|newer than|later than|>|高于|超过|大于|晚于)$"
 )
@@ -57,17 +60,18 @@ class Limit:
 def limits_in(text: str) -> list[Limit]:
     """The ranges a text asks for. text: folded in letters (see folded_numbers), punctuation kept."""
     found: list[Limit] = []
-    taken: list[tuple[int, int]] = []
+    taken = bytearray(len(text))  # 1 where a range stands already
 
     def take(match: re.Match[str], about: str, low: float | None, high: float | None) -> None:
-        if all(match.end() <= start or match.start() >= end for start, end in taken):
-            taken.append(match.span())
-            found.append(Limit(about, (low, high), *match.span()))
+        start, end = match.span()
+        if taken.find(1, start, end) < 0:
+            taken[start:end] = b"\x01" * (end - start)
+            found.append(Limit(about, (low, high), start, end))
 
     for match in DECADE.finditer(text):
         before = text[max(match.start() - 14, 0) : match.start()]
         first = float(match["d"]) if len(match["d"]) == 4 else _century(float(match["d"]))
-        if not re.search(rf"(?:{BELOW}|{ABOVE})\s*$", before):
+        if not re.search(rf"(?:{BELOW}|{ABOVE}){GAP}$", before):
             take(match, "year", first, first + 9)
     for match in BETWEEN.finditer(text):
         low, high = sorted((float(match["a"]), float(match["b"])))

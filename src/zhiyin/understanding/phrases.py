@@ -17,7 +17,7 @@ NOT_A_NEGATOR = re.compile(
 )
 NEGATOR = re.compile(NEGATORS)
 AFTER = re.compile(
-    r"^\s*(?:的|那种|类)?(?:酒|电影|片)?\s*(?:都|就)?(?:不要|不行|不喜欢|除外|免了|算了|以外|之外|不想要|不想喝|不爱)|^\s*(?:wines?|films?|movies?)?\s*(?:excluded|is out|are out|is not ok|isn t for me)"
+    r"^\s?(?:的|那种|类)?(?:酒|电影|片)?\s?(?:都|就)?(?:不要|不行|不喜欢|除外|免了|算了|以外|之外|不想要|不想喝|不爱)|^\s?(?:wines?|films?|movies?)?\s?(?:excluded|is out|are out|is not ok|isn t for me)"
 )
 TURN = re.compile(
     r"\b(?:but|only|just|instead|prefer|rather|give me|show me|i want|i d like|i would like|please|how about|maybe)\b|但|而是|只要|我要|我想|想要|给我|换成|改成|来点|来个|来一|要"
@@ -32,7 +32,10 @@ INTENTS = (
         "reset",
         r"\b(?:start over|start again|reset|forget (?:that|it|all|everything)|never mind|clear everything)\b|重新开始|重来|从头|清空|忘掉|算了",
     ),
-    ("profile", r"\bwhat do you (?:know|think)\b.*\bme\b|\bmy (?:profile|taste)\b|你了解我|我的口味|我的画像|知道我"),
+    (
+        "profile",
+        r"\bwhat do you (?:know|think)\b.{0,80}\bme\b|\bmy (?:profile|taste)\b|你了解我|我的口味|我的画像|知道我",
+    ),
     ("explain", r"\bwhy\b|\bexplain\b|\breason|\btell me (?:more )?about\b|为什么|为啥|解释|理由|介绍一下|怎么推荐"),
     (
         "another",
@@ -40,20 +43,22 @@ INTENTS = (
     ),
     (
         "thanks",
-        r"^\s*(?:thanks?|thank you|great|perfect|cheers|bye|ok|okay|cool|谢谢|多谢|好的|再见|太好了|不错)(?: (?:a lot|so much|you|all))?\s*$",
+        r"^(?:thanks?|thank you|great|perfect|cheers|bye|ok|okay|cool|谢谢|多谢|好的|再见|太好了|不错)(?: (?:a lot|so much|you|all))?$",
     ),
     (
         "hello",
-        r"^\s*(?:hi|hello|hey|good (?:morning|evening|afternoon)|help|你好|您好|嗨|在吗|帮助)(?: (?:there|zhiyin))?\s*$",
+        r"^(?:hi|hello|hey|good (?:morning|evening|afternoon)|help|你好|您好|嗨|在吗|帮助)(?: (?:there|zhiyin))?$",
     ),
 )
 PATTERNS = [(intent, re.compile(pattern)) for intent, pattern in INTENTS]
 LIKENESS = re.compile(
-    r"(?:\b(?:similar to|something like|anything like|sort of like|more like|same as|reminds me of|close to|along the lines of|like)\s+(?P<en>.+))"
-    r"|(?:(?:像|类似于?|和|跟|与)(?P<zh>.+?)(?:一样|这样|那样|差不多|相似|类似|那种|这种|相近|的)(?:.*)$)|(?:(?:像|类似于?)(?P<rest>.+)$)"
+    r"(?:\b(?:similar to|something like|anything like|sort of like|more like|same as|reminds me of|close to|along the lines of|like)\s{1,4}(?P<en>.+))"
+    r"|(?:(?:像|类似于?|和|跟|与)(?P<zh>.{1,60}?)(?:一样|这样|那样|差不多|相似|类似|那种|这种|相近|的)(?:.*))|(?:(?:像|类似于?)(?P<rest>.+))"
 )
-LIKING = re.compile(r"(?:\b(?:i|you|we|they|not|would|to|also|really|do)|n['’]t|['’]d)\s+(?:really\s+|also\s+)?$")
-QUOTED = re.compile(r"[“\"《「『](.+?)[”\"》」』]")
+LIKING = re.compile(
+    r"(?:\b(?:i|you|we|they|not|would|to|also|really|do)|n['’]t|['’]d)\s{1,4}(?:really\s{1,4}|also\s{1,4})?$"
+)
+QUOTED = re.compile(r"[“\"《「『](.{1,200}?)[”\"》」』]")
 OPINION = re.compile(
     r"(?P<no>\b(?:i (?:do not|don ?t|didn ?t) (?:like|want)|i hate|i dislike|not (?:a fan of|for me)|bad)\b|不喜欢|讨厌|不好|不爱|不合适)"
     r"|(?P<yes>\bi (?:really )?(?:like|love|loved|liked|enjoyed|adore)\b|喜欢|爱|很好|不错)"
@@ -68,15 +73,15 @@ RANK = re.compile(
 THAT = re.compile(r"^(?:that|this|it|that one|this one|these|those|them)\b|^(?:这个|那个|这款|那款|它)")
 COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "ten": 10, "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "八": 8, "十": 10}  # fmt: skip
 COUNT = re.compile(
-    r"(?:\b(?P<en>one|two|three|four|five|six|seven|eight|ten|\d{1,2})\s+(?:\w+\s+){0,3}?(?:wines?|bottles?|films?|movies?|items?|ideas?|options?|suggestions?|recommendations?|reds?|whites?)\b)"
-    r"|(?:(?P<zh>[一两二三四五六八十]|\d{1,2})\s*(?:款|瓶|支|部|个|件|种))"
+    r"(?:\b(?P<en>one|two|three|four|five|six|seven|eight|ten|\d{1,2})\s{1,4}(?:\w{1,30}\s{1,4}){0,3}?(?:wines?|bottles?|films?|movies?|items?|ideas?|options?|suggestions?|recommendations?|reds?|whites?)\b)"
+    r"|(?:(?P<zh>[一两二三四五六八十]|\d{1,2})\s{0,4}(?:款|瓶|支|部|个|件|种))"
 )
 MORE = re.compile(r"\b(?:also|as well|add)\b|\btoo$|^(?:or|and)\b|也|还要|加上|^(?:或者?|和)")
 REMEMBER = re.compile(
     r"\b(?:never (?:show|recommend|suggest|again|ever)|from now on|for good|always|ever again)\b|永远|以后都|再也|从此|一直"
 )
 FREE = re.compile(
-    r"(?:\b(?:any|whatever|no matter (?:the|which)|forget the|never mind the|regardless of(?: the)?|drop the)\s+(?P<en>[a-z]+))|(?:(?:不限|不管|任何|随便什么|不论什么?)(?P<zh>[\u4e00-\u9fff]{2}))"
+    r"(?:\b(?:any|whatever|no matter (?:the|which)|forget the|never mind the|regardless of(?: the)?|drop the)\s{1,4}(?P<en>[a-z]+))|(?:(?:不限|不管|任何|随便什么|不论什么?)(?P<zh>[\u4e00-\u9fff]{2}))"
 )
 STOP_SIGNS = re.compile(
     r"[我你您他她它们的了吗呢吧啊呀一二两三四五六个款瓶支部件种有没在是要想来给请帮找推荐适合搭配配喝看吃点些酒电影片和或与跟也都很比较最好什么怎么可以能今晚今天晚上明天明晚点儿用去上下里中这那就再为对说话人家带口味味型式类呗嘛]+|葡萄酒"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from zhiyin.item import Items
 from zhiyin.understanding.corrections import corrected
-from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, Topic, fold, table
+from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, Topic, fold, squeezed, table
 from zhiyin.understanding.numbers import Limit, Range, limits_in, on_attributes
 from zhiyin.understanding.phrases import (
     AFTER,
@@ -75,7 +76,7 @@ class Reading:
 def read(message: str, items: Items) -> Reading:
     """What a message asks for. Deterministic; needs no model. Text of any kind and length is answered."""
     lexicon, titles = Lexicon.of(items), Titles.of(items)
-    message = corrected(message, lexicon)
+    message = corrected(squeezed(message), lexicon)
     plain = unicodedata.normalize("NFKC", message[:LONGEST]).casefold()
     folded = fold(message)
     intent = next((intent for intent, pattern in PATTERNS if pattern.search(folded)), "recommend")
@@ -144,14 +145,13 @@ def _likeness(message: str, plain: str, titles: Titles) -> tuple[int, str, str]:
 
 def _numbers(plain: str) -> tuple[list[Limit], str]:
     found = limits_in(plain)
-    for one in found:
-        plain = plain[: one.start] + " " * (one.end - one.start) + plain[one.end :]
-    return found, plain
+    return found, _blanks(plain, ((one.start, one.end) for one in found))
 
 
 def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Topic, ...], tuple[str, ...], str]:
     """Wanted choices, unwanted topics, unwanted words, and the words that are left."""
-    wanted: list[Choice] = []
+    wanted: list[tuple[str, list[str]]] = []
+    last_of: dict[str, list[str]] = {}
     unwanted: list[Topic] = []
     avoid: list[str] = []
     rest: list[str] = []
@@ -162,20 +162,26 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
         bool(them) and LIST.match(_blanked(folded, them)) is not None
         for folded, them in zip(clauses, named, strict=True)
     ]
+    going_on = _going_on(clauses, lists)
     for place, (folded, mentions) in enumerate(zip(clauses, named, strict=True)):
         spans = negated(folded)
         last: Mention | None = None
         good: Mention | None = None  # the wanted mention before, in this clause
-        lists_on = before is not None and _goes_on(clauses, lists, place)
+        lists_on = before is not None and going_on[place]
         for one in mentions:
-            bad = any(start <= one.start < end for start, end in spans) or bool(AFTER.match(folded[one.end :]))
+            at = bisect_right(spans, (one.start, len(folded))) - 1  # the last negation that begins before it
+            bad = (at >= 0 and one.start < spans[at][1]) or bool(AFTER.match(folded[one.end : one.end + 40]))
             bad = bad or bool(lists_on and before is not None and before.attribute == one.attribute)
             if bad:
                 unwanted.extend(one.topics)
                 last = one
             else:
                 either = good is None or EITHER.search(folded[good.end : one.start]) is not None
-                _choose(wanted, one, apart=one.attribute in lexicon.several and not either)
+                # One more value that will do, or apart, so that both must be there ("a romantic comedy").
+                if one.attribute not in last_of or (one.attribute in lexicon.several and not either):
+                    last_of[one.attribute] = []
+                    wanted.append((one.attribute, last_of[one.attribute]))
+                last_of[one.attribute].extend(one.values)
                 good = one
         left = _without_labels(_blanked(folded, mentions))
         for start, end in spans:
@@ -189,35 +195,29 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
     return choices, tuple(unwanted), tuple(dict.fromkeys(avoid)), " ".join(rest)
 
 
-def _goes_on(clauses: list[str], lists: list[bool], place: int) -> bool:
-    """Whether a clause goes on with the list before it: "no Merlot, Malbec or Syrah", but not "no white, red"."""
-    for folded, is_list in zip(clauses[place:], lists[place:], strict=True):
-        if not is_list:
-            return False
-        if JOINING.search(folded):
-            return True
-    return False
-
-
-def _choose(wanted: list[Choice], one: Mention, apart: bool) -> None:
-    """Note a wanted mention: as one more value that will do, or apart, so that both must be there ("a romantic comedy")."""
-    at = next((place for place, (name, _) in reversed(list(enumerate(wanted))) if name == one.attribute), -1)
-    if at < 0 or apart:
-        wanted.append((one.attribute, one.values))
-    else:
-        wanted[at] = (one.attribute, (*wanted[at][1], *one.values))
+def _going_on(clauses: list[str], lists: list[bool]) -> list[bool]:
+    """Of each clause, whether it goes on with the list before it: "no Merlot, Malbec or Syrah", but not "no white, red"."""
+    found = [False] * (len(clauses) + 1)
+    for place in range(len(clauses) - 1, -1, -1):
+        found[place] = lists[place] and (JOINING.search(clauses[place]) is not None or found[place + 1])
+    return found[:-1]
 
 
 def _blanked(text: str, mentions: Iterable[Mention]) -> str:
-    for one in mentions:
-        text = text[: one.start] + " " * (one.end - one.start) + text[one.end :]
-    return text
+    return _blanks(text, ((one.start, one.end) for one in mentions))
+
+
+def _blanks(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """A text with spaces where these spans are; they are in order and apart."""
+    pieces, place = [], 0
+    for start, end in spans:
+        pieces += [text[place:start], " " * (end - start)]
+        place = end
+    return "".join([*pieces, text[place:]])
 
 
 def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    for start, end in spans:
-        text = text[:start] + " " * (end - start) + text[end:]
-    return NEGATOR.sub(" ", text)
+    return NEGATOR.sub(" ", _blanks(text, spans))
 
 
 def _words(text: str) -> list[str]:
