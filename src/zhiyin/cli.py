@@ -20,6 +20,7 @@ from zhiyin import (
     cli_distill,
     cli_erase,
     cli_finetune,
+    cli_keys,
     cli_llm,
     cli_recommend,
     cli_replay,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(cli_llm.app, name="llm")
+app.add_typer(cli_keys.app, name="keys")
 app.add_typer(cli_finetune.app, name="finetune")
 app.command()(cli_data.ingest)
 app.command()(cli_data.doctor)

@@ -22,6 +22,8 @@ from zhiyin.stores.sql import SqlStore
 from zhiyin.version import save_version
 from zhiyin.workspace import Workspace
 
+JSON = {"content-type": "application/json"}
+
 
 class Clock:
     """A clock that the test moves."""
@@ -378,7 +380,7 @@ def test_a_key_is_asked_for_bodies_are_bounded_and_rates_limited(engine: Engine)
         key = {"X-API-Key": "open"}
         assert client.get("/models", headers=key).status_code == 200
         assert client.post("/events", headers=key, content=b"x" * 2000).status_code == 413
-        pieces = client.post("/events", headers=key, content=iter([b"x" * 600, b"x" * 600]))
+        pieces = client.post("/events", headers={**key, **JSON}, content=iter([b"x" * 600, b"x" * 600]))
         assert pieces.status_code == 413
         assert client.get("/models", headers=key).status_code == 200
         assert client.get("/models", headers=key).json()["code"] == "too_many_requests"

@@ -15,8 +15,8 @@ from zhiyin.event import Event
 from zhiyin.item import Item, Items
 from zhiyin.query import Condition, Query
 from zhiyin.retrieval.terms import words_of
-from zhiyin.serving.gate import Buckets
 from zhiyin.serving.impressions import Impressions
+from zhiyin.serving.rates import Buckets
 from zhiyin.serving.routes import condition_of
 from zhiyin.serving.search import Search, reasons
 from zhiyin.serving.together import Together

@@ -11,6 +11,10 @@ from zhiyin.serving.snapshot import Snapshot
 from zhiyin.understanding.extract import about
 
 
+class Waits(Exception):
+    """An answer that was to be made at once would have to wait, for the store or an encoder."""
+
+
 def question(
     snapshot: Snapshot,
     profile: Profile,
@@ -27,13 +31,19 @@ def question(
     context: Mapping[str, str] | None = None,
     language: str = "en",
     request_id: str = "",
+    at_once: bool = False,
 ) -> Query:
-    """A request. The related shelf without seeds is about the newest liked item. Raises UnknownId for an unknown seed."""
+    """A request. The related shelf without seeds is about the newest liked item. Raises UnknownId for an unknown seed.
+
+    at_once: raise Waits rather than ask an encoder.
+    """
     items = snapshot.items
     chosen = positions(items, seeds)
     if shelf == "related" and not len(chosen):
         chosen = profile.history.newest_first[:1]
     told = text or (about(profile) if shelf == FOR_YOU and not len(chosen) else "")
+    if at_once and told and not snapshot.search.encoded(told):
+        raise Waits
     return Query(
         profile=profile, n=n, now=now, shelf=shelf, text=text,
         text_vectors=snapshot.search.vectors(told) if told else {},

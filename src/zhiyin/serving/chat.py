@@ -10,8 +10,8 @@ from threading import Lock
 from typing import Any, Literal
 from uuid import uuid4
 
-from fastapi import APIRouter
-from fastapi.responses import Response, StreamingResponse
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from zhiyin.arrays import Bools
@@ -19,13 +19,31 @@ from zhiyin.event import Event
 from zhiyin.explanation.templates import Templates
 from zhiyin.llm.cache import speaking_of
 from zhiyin.serving import wire
+from zhiyin.serving.bodies import message, takes
+from zhiyin.serving.callers import Needs
 from zhiyin.serving.engine import Engine
+from zhiyin.serving.pools import Pools
 from zhiyin.serving.routes import reply
 from zhiyin.understanding.conversation import Ask
 from zhiyin.understanding.dialogue import Card, Reader, Turn, avoided, by_rules, speaks_chinese, turn
 from zhiyin.understanding.lexicon import Topic
 from zhiyin.understanding.planned import planning
 from zhiyin.understanding.saying import Voice
+
+CHAT = [Depends(Needs("read")), Depends(Needs("write"))]
+"""A conversation reads, and may change what is kept of who has it."""
+
+STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'event: text\ndata: {"text": "These come closest."}\n\n',
+            }
+        }
+    }
+}
+"""With stream: the events read, text, items and done, each with its fields as JSON."""
 
 KEPT = 5_000
 """Conversations kept in memory, those used last."""
@@ -244,22 +262,29 @@ def labels_of(engine: Engine) -> dict[str, str]:
     return next((one.labels for one in engine.live.recommender.explainers if isinstance(one, Templates)), {})
 
 
-def make_chat(engine: Engine) -> APIRouter:
+def make_chat(engine: Engine, pools: Pools) -> APIRouter:
     """The route of the conversation. A workspace's language model reads the messages where it has one for the use "chat"."""
     router = APIRouter(responses={422: {"model": wire.Failure}})
     models = getattr(engine.versions, "models", None)  # a Workspace has them
     model = models.of("chat") if models is not None else None
     chat = Chat(engine, by_rules if model is None else planning(model))
 
-    @router.post("/chat", response_model=ChatOut, tags=["recommendations"])
-    def message(body: ChatIn) -> Response:
+    @router.post(
+        "/chat", response_model=ChatOut, responses=STREAM, tags=["recommendations"], dependencies=CHAT,
+        openapi_extra=takes(ChatIn),
+    )  # fmt: skip
+    async def said(request: Request) -> Response:
         """Say what you want in words, English or Chinese; every item of the answer meets everything asked for so far."""
-        answer = chat.answer(body)
+        raw = await request.body()
+        body, answer = await pools.chat(lambda: answered(raw))
         if not body.stream:
             return reply(answer)
-        return StreamingResponse(
-            streamed(answer), media_type="text/event-stream", headers={"cache-control": "no-cache"}
-        )
+        whole = b"".join(streamed(answer))  # it is all there, so nothing has to wait for a client between its pieces
+        return Response(whole, media_type="text/event-stream", headers={"cache-control": "no-cache"})
+
+    def answered(raw: bytes) -> tuple[ChatIn, dict[str, Any]]:
+        body = message(raw, ChatIn)
+        return body, chat.answer(body)
 
     return router
 

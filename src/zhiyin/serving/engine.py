@@ -26,7 +26,7 @@ from zhiyin.recommender import FOR_YOU, Answer
 from zhiyin.reranking.filters import Allowed
 from zhiyin.serving import erasing, people
 from zhiyin.serving.answers import answer_json, facets, impressions_of, seed_of
-from zhiyin.serving.asking import question
+from zhiyin.serving.asking import Waits, question
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.impressions import Impressions
 from zhiyin.serving.live import Live, try_out
@@ -115,16 +115,21 @@ class Engine:
         explain: bool = True,
         trace: bool = False,
         seed: int | None = None,
+        at_once: bool = False,
     ) -> dict[str, Any]:
         """Recommended items as the wire has them. Raises UnknownId for an unknown seed, DataError for an unknown shelf.
 
         history: of a guest, used and not stored. seed: for every draw of chance; without one each request has its own.
+        at_once: raise Waits rather than ask the store or an encoder.
         """
         begun = self.impressions.begin()
         live, request_id, now = self.live, uuid4().hex, self.clock()
         snapshot = live.snapshot
         items = snapshot.items
-        profile = live.profiles.get(user_id, self.store, snapshot) if user_id else Profile()
+        known = live.profiles.known(user_id, snapshot) if user_id else Profile()
+        if known is None and at_once:
+            raise Waits
+        profile = live.profiles.get(user_id, self.store, snapshot) if known is None else known
         if history:
             given = history_of(history, items, snapshot.weights)
             profile = profile if len(profile.history) else profile.with_history(given)
@@ -133,7 +138,7 @@ class Engine:
         query = question(
             snapshot, profile, n=n, now=now, shelf=shelf, text=text, seeds=seeds, exclude=exclude, conditions=conditions,
             weights=weights, context=context, language=language, request_id=request_id,
-            seed=seed_of(request_id) if seed is None else seed,
+            seed=seed_of(request_id) if seed is None else seed, at_once=at_once,
         )  # fmt: skip
         started = time.perf_counter()
         answer = snapshot.recommender.recommend_batch([query], explain=explain)[0]

@@ -1,111 +1,68 @@
-"""The gate: what every request passes, as plain ASGI: size, key, rate, measurements and headers."""
+"""The gate: what every request passes, as plain ASGI: host, origin, size, key, rate, body, measurements and headers."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import logging
+import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zhiyin.serving.engine import Engine
-from zhiyin.trace import Trace
+from zhiyin.serving.callers import Callers
+from zhiyin.serving.failures import Refused
+from zhiyin.serving.measurements import Measurements
+from zhiyin.serving.origins import Headers, host_allowed, is_json, refused_origin
+from zhiyin.serving.settings import Settings
 
-LOG = logging.getLogger("zhiyin.serving")
+LIVE = "/health/live"
+"""Answered before anything is looked at, by the loop itself: it waits for nothing."""
 
-OPEN = ("/health/live", "/health/ready")
-"""Answered without a key."""
+ONCE = (b"host", b"origin", b"content-type", b"content-length", b"x-api-key")
+"""Headers that decide something and must not be said twice."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'{hosts}; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """What the page may load: its own files, and pictures of the hosts allowed."""
-MILLISECONDS = (0.001, 0.002, 0.004, 0.006, 0.008, 0.012, 0.016, 0.024, 0.032, 0.064, 0.128, 0.5, 2.0)
 
-
-class Measurements:
-    """What Prometheus may read of one server."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "zhiyin_requests_total",
-            "Requests by route and status.",
-            ("method", "route", "status"),
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "zhiyin_request_seconds", "Time of a request.", ("route",), buckets=MILLISECONDS, registry=self.registry
-        )
-        self.stages = Histogram(
-            "zhiyin_stage_seconds", "Time of a stage.", ("stage", "part"), buckets=MILLISECONDS, registry=self.registry
-        )
-        self.events = Counter(
-            "zhiyin_events_total", "Events by what became of them.", ("outcome",), registry=self.registry
-        )
-        self._gauge("zhiyin_items", "Items in the catalogue.", lambda: len(engine.live.recommender.items))
-        self._gauge("zhiyin_items_without_vectors", "Items still to be encoded.", lambda: engine.live.encoding.waiting)
-        self._gauge("zhiyin_impressions_written", "Impressions on disk.", lambda: engine.impressions.written)
-        self._gauge("zhiyin_impressions_dropped", "Impressions lost.", lambda: engine.impressions.dropped)
-        self._gauge("zhiyin_profile_hits", "Profiles found in memory.", lambda: engine.live.profiles.hits)
-        self._gauge("zhiyin_profile_misses", "Profiles read from the log.", lambda: engine.live.profiles.misses)
-        engine.observe = self.trace
-
-    def _gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
-        Gauge(name, text, registry=self.registry).set_function(value)
-
-    def trace(self, trace: Trace) -> None:
-        """Count the stages of an answer."""
-        for step in trace.steps:
-            self.stages.labels(step.stage, step.part).observe(step.milliseconds / 1000)
-
-
-class Buckets:
-    """One token bucket per caller: `burst` at once, refilled `rate` a second."""
-
-    def __init__(self, rate: float, burst: int, most: int = 10_000) -> None:
-        self.rate, self.burst, self.most = rate, burst, most
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, caller: str, now: float) -> float:
-        """0 when a token was there, else the seconds until one is. now: any steady clock."""
-        if self.rate <= 0:
-            return 0.0
-        left, since = self._left.pop(caller, (float(self.burst), now))
-        left = min(self.burst, left + (now - since) * self.rate)
-        allowed = left >= 1
-        self._left[caller] = (left - 1 if allowed else left, now)
-        if len(self._left) > self.most:
-            self._left.popitem(last=False)
-        return 0.0 if allowed else (1 - left) / self.rate
+GONE = 499
+"""What is counted for a client that hung up before its request had come whole."""
 
 
 class Gate:
-    """Refuses what is too large, without a key, or too often; measures the rest."""
+    """Refuses what comes from elsewhere, is too large, too slow, without a key, or too often; measures the rest."""
 
-    def __init__(self, app: ASGIApp, engine: Engine, measurements: Measurements) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, callers: Callers, measurements: Measurements) -> None:
         self.app = app
-        self.settings = engine.settings
+        self.settings = settings
+        self.callers = callers
         self.measurements = measurements
-        self.buckets = Buckets(engine.settings.rate, engine.settings.burst)
-        hosts = "".join(f" https://{host}" for host in sorted(engine.settings.picture_hosts))
+        self._held = 0
+        hosts = "".join(f" https://{host}" for host in sorted(settings.picture_hosts))
         self.headers = [
             (b"content-security-policy", POLICY.format(hosts=hosts).encode()),
             (b"x-content-type-options", b"nosniff"),
+            (b"x-frame-options", b"DENY"),
             (b"referrer-policy", b"no-referrer"),
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 500
+        if scope["path"] == LIVE and scope["method"] in ("GET", "HEAD"):
+            await _answer(send, 200, {"live": True}, self.headers)
+            return
+        await self._measured(scope, receive, send)
+
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started, status = time.perf_counter(), GONE
 
         async def watched(message: Message) -> None:
             nonlocal status
@@ -114,65 +71,126 @@ class Gate:
                 message["headers"] = [*message.get("headers", []), *self.headers]
             await send(message)
 
-        headers = dict(scope["headers"])
         try:
-            refused = self._refused(scope, headers)
-            if refused is not None:
-                await _answer(watched, *refused)
-            elif b"content-length" in headers:
-                await self.app(scope, receive, watched)
-            else:
-                await self._limited(scope, receive, watched)
+            await self._served(scope, receive, watched)
         finally:
-            # The route's pattern, never the path: a label per user would grow without end.
             route = getattr(scope.get("route"), "path_format", "other")
-            self.measurements.requests.labels(scope["method"], route, str(status)).inc()
-            self.measurements.seconds.labels(route).observe(time.perf_counter() - started)
+            self.measurements.request(scope["method"], route, status, time.perf_counter() - started)
 
-    def _refused(self, scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str, str] | None:
+    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            headers = _once(scope["headers"])
+            self._admit(scope, headers)
+            body = await self._read(headers, receive)
+        except Refused as refused:
+            await _refuse(send, refused, unread=has_body(scope["headers"]))
+            return
+        except HungUp:
+            return  # nobody waits for an answer
+        if body is None:
+            await self.app(scope, receive, send)
+            return
+        try:
+            await self.app(scope, _again(body, receive), send)
+        finally:
+            self._held -= len(body)
+
+    def _admit(self, scope: Scope, headers: Headers) -> None:
+        """Judge a request by its head, and note its key. Raises Refused."""
+        settings, path = self.settings, scope["path"]
+        if not host_allowed(headers.get(b"host", b""), settings.hosts):
+            raise Refused(
+                421, "unknown_host", "this server does not answer to that host; ZHIYIN_HOSTS lists those it answers to"
+            )
+        page = path in ("/", "/docs") or path.startswith("/web/") or path.endswith("/picture")
+        if why := refused_origin(scope["method"], headers, settings.origins, page):
+            raise Refused(403, "foreign_page", why)
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length[:20]) > self.settings.most_bytes:
-            return 413, "too_large", f"a body may have at most {self.settings.most_bytes:,} bytes; send it in parts"
-        if scope["path"] in OPEN:
+        if not length.isdigit() or int(length[:20]) > settings.most_bytes:
+            raise _too_large(settings.most_bytes)
+        scope.setdefault("state", {})["key"] = self.callers.admitted(scope, headers)
+        if has_body(scope["headers"]) and not is_json(headers.get(b"content-type", b"")):
+            raise Refused(415, "json_needed", "a body must be JSON: send the header Content-Type: application/json")
+
+    async def _read(self, headers: Headers, receive: Receive) -> bytes | None:
+        """The body, read before the application begins, so that nothing inside waits for a client; None without one."""
+        if not has_body(headers.items()):
             return None
-        key = headers.get(b"x-api-key", b"")
-        if self.settings.keys and not known_key(key, self.settings.keys):
-            return 401, "key_needed", "send a valid key in the header X-API-Key"
-        caller = hashlib.sha256(key).hexdigest() if self.settings.keys else str((scope.get("client") or ("",))[0])
-        wait = self.buckets.take(caller, time.monotonic())
-        if wait:
-            return 429, "too_many_requests", f"more than {self.settings.rate:g} requests a second; wait {wait:.2f} s"
-        return None
+        seconds = self.settings.bounds.body_seconds
+        try:
+            with anyio.fail_after(seconds):
+                return await self._whole(receive)
+        except TimeoutError:
+            raise Refused(408, "too_slow", f"a body must come whole within {seconds:g} s") from None
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A body sent in pieces is counted as it comes, and read before the application begins."""
-        pieces, size, more = [], 0, scope["method"] in ("POST", "PUT", "PATCH")
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            pieces.append(message.get("body", b""))
-            size += len(pieces[-1])
-            more = message.get("more_body", False)
-            if size > self.settings.most_bytes:
-                await _answer(send, 413, "too_large", f"a body may have at most {self.settings.most_bytes:,} bytes")
-                return
-        whole: list[Message] = [{"type": "http.request", "body": b"".join(pieces), "more_body": False}]
-
-        async def again() -> Message:
-            return whole.pop() if whole else await receive()
-
-        await self.app(scope, again, send)
-
-
-def known_key(key: bytes, keys: frozenset[str]) -> bool:
-    """Whether a key's hash is among those allowed; how far a hash agrees tells nothing about a key."""
-    given = hashlib.sha256(key).hexdigest()
-    return any(hmac.compare_digest(given, one) for one in keys)
+    async def _whole(self, receive: Receive) -> bytes:
+        """The whole body. Raises HungUp when the client is gone first, Refused for more than is allowed of one or of all."""
+        pieces, size, more = [], 0, True
+        try:
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise HungUp
+                pieces.append(message.get("body", b""))
+                size += len(pieces[-1])
+                self._held += len(pieces[-1])
+                more = message.get("more_body", False)
+                if size > self.settings.most_bytes:
+                    raise _too_large(self.settings.most_bytes)
+                if self._held > self.settings.bounds.held_bytes:
+                    raise Refused(503, "busy", "too many bodies are under way; try again in 2 s", retry_after=2)
+            whole = b"".join(pieces)
+            size = 0  # held until the answer is made, and given back by whoever asked
+            return whole
+        finally:
+            self._held -= size
 
 
-async def _answer(send: Send, status: int, code: str, detail: str) -> None:
-    body = json.dumps({"detail": detail, "code": code}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+class HungUp(Exception):
+    """The client is gone before its request had come whole."""
+
+
+def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request with these headers has a body."""
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")) for name, value in headers
+    )
+
+
+def _once(headers: list[tuple[bytes, bytes]]) -> Headers:
+    """Headers by name. Raises Refused where one that decides something comes twice: two readers might read two things."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in found and name in ONCE:
+            raise Refused(400, "invalid_request", f"the header {name.decode('latin-1')} comes twice")
+        found[name] = value
+    return found
+
+
+def _too_large(most: int) -> Refused:
+    return Refused(413, "too_large", f"a body may have at most {most:,} bytes; send it in parts")
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return again
+
+
+async def _refuse(send: Send, refused: Refused, unread: bool) -> None:
+    headers = [(b"connection", b"close")] if unread else []  # what is still to come of the request is not read
+    if refused.retry_after is not None:
+        headers.append((b"retry-after", str(math.ceil(refused.retry_after)).encode()))
+    if refused.status == 401:
+        headers.append((b"www-authenticate", b"ApiKey"))
+    await _answer(send, refused.status, {"detail": str(refused), "code": refused.code}, headers)
+
+
+async def _answer(send: Send, status: int, value: object, headers: list[tuple[bytes, bytes]]) -> None:
+    body = json.dumps(value).encode()
+    own = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
     await send({"type": "http.response.body", "body": body})

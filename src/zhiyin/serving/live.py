@@ -14,7 +14,7 @@ from zhiyin.arrays import Floats
 from zhiyin.data.weights import EventWeights
 from zhiyin.ingest.profiles import with_topics
 from zhiyin.item import Item
-from zhiyin.ports import Store, StoredProfile
+from zhiyin.ports import Speaking, Store, StoredProfile
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 from zhiyin.ranking.cross_encoder import CrossEncoder
@@ -45,7 +45,8 @@ class Live:
         self.profiles = Profiles()
         self.encoding = Encoding(recommender.encoders, cache, self._take_vectors)
         self._making = Lock()
-        self._pace = 0.0
+        self._pace: float | None = None
+        self._asks = any(isinstance(one, Speaking) for one in recommender.rankers)
         self._last: Query | None = None
 
     @property
@@ -76,12 +77,13 @@ class Live:
     def at_hand(self, user_id: str) -> bool:
         """Whether an answer takes a few milliseconds and has nothing to wait for, so that a thread would cost more than
         the answer. user_id: "" for a guest."""
-        return self._pace < QUICK and (not user_id or self.profiles.holds(user_id))
+        quick = self._pace is not None and self._pace < QUICK and not self._asks
+        return quick and (not user_id or self.profiles.holds(user_id))
 
     def answered(self, query: Query, seconds: float) -> None:
         """What was asked just now, and how long the answer took."""
         self._last = query
-        self._pace += 0.1 * (seconds - self._pace)
+        self._pace = seconds if self._pace is None else self._pace + 0.1 * (seconds - self._pace)
 
     # -- changes -----------------------------------------------------------------------------------------------------
 

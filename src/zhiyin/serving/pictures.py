@@ -8,18 +8,20 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Header
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse, Response
 
 from zhiyin.encoders.pictures import VIDEOS, Unreadable, resolved
 from zhiyin.item import Item
 from zhiyin.serving import wire
+from zhiyin.serving.callers import Needs
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.failures import Refused
+from zhiyin.serving.pools import Pools
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_PIXELS = 40_000_000
@@ -29,6 +31,13 @@ TRIED = 4
 """Of an item's pictures, those looked at until one can be shown."""
 
 KEPT = "private, max-age=600"
+
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": dict.fromkeys(("image/png", "image/jpeg", "image/webp", "image/gif"), _BYTES)},
+    302: {"description": "The picture is at another host, one of those allowed."},
+    304: {"description": "The picture is the one that the caller has."},
+}
 
 
 def shape_of(content: bytes) -> tuple[str, int, int]:
@@ -106,17 +115,20 @@ def allowed_address(path: str, hosts: frozenset[str]) -> str | None:
     return path if allowed and path.isascii() and path.isprintable() and "\\" not in path and " " not in path else None
 
 
-def make_pictures(engine: Engine) -> APIRouter:
+def make_pictures(engine: Engine, pools: Pools) -> APIRouter:
     """The route of pictures."""
     router = APIRouter(responses={404: {"model": wire.Failure}, 422: {"model": wire.Failure}})
 
-    @router.get("/items/{item_id:id}/picture", tags=["items"])
-    def picture(
+    @router.get(
+        "/items/{item_id:id}/picture", tags=["items"], dependencies=[Depends(Needs("read"))], response_class=Response,
+        responses=PICTURE,
+    )  # fmt: skip
+    async def picture(
         item_id: Annotated[wire.Id, InPath(description="The item's id; may hold slashes.")],
         if_none_match: Annotated[str, Header(max_length=200)] = "",
     ) -> Response:
         """The first picture of an item that can be shown: PNG, JPEG, WebP or GIF."""
-        return _answer(engine.item(item_id), engine, if_none_match)
+        return await pools.answers(lambda: _answer(engine.item(item_id), engine, if_none_match))
 
     return router
 

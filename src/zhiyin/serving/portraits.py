@@ -8,15 +8,17 @@ from collections.abc import Iterable
 from threading import Lock, Thread
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from zhiyin.errors import ModelError
 from zhiyin.ingest.profiles import interests_of
 from zhiyin.ports import LanguageModel, StoredProfile
-from zhiyin.serving import wire
+from zhiyin.serving import wire, wire_out
+from zhiyin.serving.audit import Audited
 from zhiyin.serving.engine import Engine
-from zhiyin.serving.routes import reply
+from zhiyin.serving.pools import Pools
+from zhiyin.serving.routes import ADMIN, UserId, reply
 from zhiyin.understanding.portrait import due, portrayed, rolled_back
 
 LOG = logging.getLogger("zhiyin.serving")
@@ -90,7 +92,7 @@ def refreshed(engine: Engine, model: LanguageModel, user_id: str, language: str 
     return True
 
 
-def make_portraits(engine: Engine) -> APIRouter:
+def make_portraits(engine: Engine, pools: Pools, audited: Audited) -> APIRouter:
     """The route that takes a profile back to an earlier version; with a model, portraits are kept up to date from now on."""
     router = APIRouter(responses={422: {"model": wire.Failure}})
     models = getattr(engine.versions, "models", None)  # a Workspace has them
@@ -98,14 +100,25 @@ def make_portraits(engine: Engine) -> APIRouter:
     if model is not None:
         engine.on_record.append(Portraits(engine, model).heard)
 
-    @router.post("/users/{user_id:id}/profile/rollback", tags=["users"])
-    def rollback(
-        user_id: Annotated[wire.Id, Path(description="The user's id; may hold slashes.")],
-        version: Annotated[int, Query(ge=1)],
+    @router.post(
+        "/users/{user_id:id}/profile/rollback", response_model=wire_out.ProfileOut, tags=["users"], dependencies=ADMIN,
+        responses={404: {"model": wire.Failure}},
+    )  # fmt: skip
+    async def rollback(
+        request: Request,
+        user_id: UserId,
+        version: Annotated[int, Query(ge=1, le=2**31 - 1)],
     ) -> Response:
         """Make an earlier version of a user's profile the newest again; their events stay as they are."""
-        rolled_back(engine.store.profiles, user_id, version)
-        engine.live.profiles.drop(user_id)
-        return reply(engine.profile(user_id))
+
+        def back() -> None:
+            rolled_back(engine.store.profiles, user_id, version)
+            engine.live.profiles.drop(user_id)
+
+        def answered() -> Response:
+            audited(request, "roll back a profile", back, user=user_id)
+            return reply(engine.profile(user_id))
+
+        return await pools.writes(answered)
 
     return router

@@ -46,18 +46,29 @@ class Profiles:
         self._lock = Lock()
         self.hits = self.misses = 0
 
-    def get(self, user_id: str, store: Store, snapshot: Snapshot) -> Profile:
-        """A user's profile as of a snapshot. A user nothing is kept of is a stranger to the model too."""
+    def known(self, user_id: str, snapshot: Snapshot) -> Profile | None:
+        """A user's profile as of a snapshot where memory has all that it takes, else None."""
         with self._lock:
             found = self._kept.get(user_id)
-            known = found is not None and found.holds(snapshot)
-            self.hits, self.misses = self.hits + known, self.misses + (not known)
+            if found is None or not found.holds(snapshot):
+                return None
+            self.hits += 1
             turn = (self._turn, self._turns.get(user_id, 0))
-            if known:
-                self._kept.move_to_end(user_id)
-        if found is not None and found.number == snapshot.number:
+            self._kept.move_to_end(user_id)
+        if found.number == snapshot.number:
             return found.profile
-        made = _renewed(found, snapshot) if found is not None and known else _read(user_id, store, snapshot)
+        return self._keep(user_id, _renewed(found, snapshot), turn)
+
+    def get(self, user_id: str, store: Store, snapshot: Snapshot) -> Profile:
+        """A user's profile as of a snapshot. A user nothing is kept of is a stranger to the model too."""
+        if (known := self.known(user_id, snapshot)) is not None:
+            return known
+        with self._lock:
+            self.misses += 1
+            turn = (self._turn, self._turns.get(user_id, 0))
+        return self._keep(user_id, _read(user_id, store, snapshot), turn)
+
+    def _keep(self, user_id: str, made: Kept, turn: tuple[int, int]) -> Profile:
         with self._lock:
             # Kept only when nothing changed while the log was read: a stale profile must never be kept.
             if turn == (self._turn, self._turns.get(user_id, 0)):

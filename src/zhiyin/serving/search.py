@@ -74,6 +74,11 @@ class Search:
             found[space] = vector
         return found
 
+    def encoded(self, text: str) -> bool:
+        """Whether a text's vectors are all at hand."""
+        with self._lock:
+            return all((space, text) in self._vectors for space in self.encoders)
+
     def find(self, text: str, vectors: dict[str, Floats]) -> Candidates:
         """The items nearest a text, best first, with the rank each source gave them."""
         scores = {"words": self.by_words(text), "topics": choices_met(text, self.items)}

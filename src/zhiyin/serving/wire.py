@@ -1,4 +1,4 @@
-"""The wire: what comes in and what goes out over HTTP, in the field's own terms. Every text and list has a bound."""
+"""The wire: what comes in over HTTP, and answers, in the field's own terms. Every text, list and number has a bound."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StringConstraints, ValidationInfo
 
 from zhiyin.data import times
 from zhiyin.ids import LONGEST, plain
@@ -29,6 +29,8 @@ Long = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$"
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Count = Annotated[int, Field(ge=1, le=100)]
+Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""A profile's version; no store counts further."""
 Topic = tuple[Name, Value]
 Language = Literal["en", "zh"]
 
@@ -76,9 +78,9 @@ EventType = Annotated[str, StringConstraints(max_length=128), BeforeValidator(ki
 
 
 class Wire(BaseModel):
-    """A message; unknown keys are refused by name."""
+    """A message; unknown keys are refused by name, and 0 is neither false nor "0"."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class EventIn(Wire):
@@ -97,6 +99,10 @@ class EventIn(Wire):
     position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     propensity: Annotated[float, Field(gt=0, le=1)] | None = None
     event_id: Id | None = None
+
+
+class Events(RootModel[EventIn | Annotated[list[EventIn], Field(min_length=1, max_length=1000)]]):
+    """One event, or up to 1000."""
 
 
 class ItemIn(Wire):
@@ -161,7 +167,7 @@ class ProfileEdit(Wire):
     unwish: list[Topic] = Field(default_factory=list, max_length=200)
     refusals: list[Topic] | None = Field(None, max_length=200)
     wishes: list[Topic] | None = Field(None, max_length=200)
-    version: int | None = Field(None, ge=0)
+    version: Version | None = None
     """When given, the edit is refused with 409 unless this is still the newest version."""
 
 
@@ -201,6 +207,12 @@ class RecommendationsIn(Wire):
     explain: bool = True
     trace: bool = False
     seed: int | None = Field(None, ge=0, lt=2**32)
+
+
+class SessionIn(Wire):
+    """What the page logs in with."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class Failure(BaseModel):

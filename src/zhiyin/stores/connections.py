@@ -72,10 +72,11 @@ def _with_cursor(engine: sa.Engine, do: Any) -> bool:
     connection = engine.raw_connection()
     try:
         cursor = connection.cursor()
+        (usual,) = cursor.execute("PRAGMA busy_timeout").fetchone()
         cursor.execute("PRAGMA busy_timeout = 500")  # nobody waits a minute for a reader
         try:
             return bool(do(cursor))
         finally:
-            cursor.execute("PRAGMA busy_timeout = 60000")
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
     finally:
         connection.close()

@@ -109,6 +109,16 @@ class SqlStore:
         """See Store. A PostgreSQL server clears what was deleted by its own vacuum."""
         return self.file is None or wiped(self.engine, self.file, texts)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """From now on wait so long for a lock that another process holds, not the minute that a command has for it."""
+        if self.engine.dialect.name == "sqlite":
+
+            @sa.event.listens_for(self.engine, "connect")
+            def _patience(connection: Any, _record: Any) -> None:
+                connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+            self.engine.dispose()  # those that are open wait longer
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
