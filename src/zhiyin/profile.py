@@ -98,13 +98,22 @@ class Interest:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What a user said of an item, in words. time: seconds since 1970."""
+
+    event_id: str
+    text: str
+    time: float
+
+
 @dataclass(frozen=True)
 class Profile:
     """One user as known at one moment. The user's own edits always win over what is inferred.
 
     user_id: "" for a guest without one. position: the user's place in the fitted data, -1 when unknown there.
     attributes: registration data. friends: positions of users. refusals: topics never to show. version counts edits.
-    seen: the items met over the whole log; None where the history is all there is, see met.
+    seen: the items met over the whole log; None where the history is all there is, see met. comments: the newest.
     """
 
     user_id: str = ""
@@ -118,6 +127,7 @@ class Profile:
     summary: str = ""
     version: int = 0
     seen: Seen | None = None
+    comments: tuple[Comment, ...] = ()
 
     @cached_property
     def met(self) -> Seen:

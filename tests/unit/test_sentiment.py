@@ -115,3 +115,29 @@ def test_comments_of_a_file_are_read(tmp_path: Path) -> None:
     ).write_csv(tmp_path / "events.csv")
     dataset = read_folder(tmp_path)
     assert sorted(np.sign(dataset.interactions.weights).tolist()) == [-1, -1, 1]
+
+
+def test_comments_speak_of_topics_each_by_its_clause() -> None:
+    grapes = ("Merlot", "Riesling", "Malbec")
+    items = [
+        Item(f"w{n}", f"wine {n}", attributes={"grapes": (grapes[n % 3],), "country": ("Chile", "Spain")[n % 2]})
+        for n in range(12)
+    ]
+    store = MemoryStore()
+    store.log.append(
+        [
+            Event("u", "w0", "comment", 1, context={"text": "Lovely Merlot, but Chile is overrated."}),
+            Event("u", "w1", "comment", 2, context={"text": "I hate Riesling. Is there any Malbec?"}),
+        ]
+    )
+    store.catalog.put(items)
+    dataset = dataset_from_store(store, EventWeights(), None)
+    profile = live_profile("u", store.log.past("u", KINDS), None, dataset.items, dataset.users, dataset.weights)
+    liked, avoided = (
+        {one.topic: one for one in group if one.reason} for group in (profile.interests, profile.dislikes)
+    )
+    assert set(liked) == {("grapes", "Merlot")}
+    assert set(avoided) == {("country", "Chile"), ("grapes", "Riesling")}
+    assert avoided["grapes", "Riesling"].evidence == (store.log.of_user("u")[1].event_id,)
+    # What is said in words is no longer inferred the other way round.
+    assert not {one.topic for one in profile.interests} & {one.topic for one in profile.dislikes}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zhiyin.arrays import Bools, Doubles, Floats, Ints
-from zhiyin.data.comments import sentiments
+from zhiyin.data.comments import comment_text, sentiments
 from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
@@ -16,8 +16,9 @@ from zhiyin.item import Items
 from zhiyin.kinds import KINDS
 from zhiyin.past import Past
 from zhiyin.ports import StoredProfile
-from zhiyin.profile import History, Interest, Profile
+from zhiyin.profile import Comment, History, Interest, Profile
 from zhiyin.seen import Seen
+from zhiyin.understanding.commented import commented
 from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
 from zhiyin.understanding.topics import HALF_LIFE, strengths, topics_of
 from zhiyin.vocabulary import Vocabulary
@@ -27,6 +28,9 @@ ASKED = "asked for"
 
 MOST = 20
 """Interests and dislikes kept at most."""
+
+COMMENTS = 20
+"""Comments of a user that are read for topics, the newest."""
 
 EVIDENCE = 10
 """Events cited for an interest at most, the newest."""
@@ -65,6 +69,7 @@ def live_profile(
         summary=stored.summary,
         version=stored.version,
         seen=reading.seen(np.isin(KINDS, weights.counted_kinds()), has_clock),
+        comments=reading.comments(),
     )
     return with_topics(profile, stored, items, half_life)
 
@@ -79,6 +84,10 @@ def with_topics(profile: Profile, stored: StoredProfile, items: Items, half_life
     inferred = (*interests, *_unknown((*first_interests(stored.attributes, items), *stored.interests), interests))
     known = frozenset(one.topic for one in (*inferred, *dislikes)) | refusals | frozenset(wishes) | _met(history, items)
     inferred = (*inferred, *_unknown(latent_interests(inferred, items, known), inferred))
+    # What was said in so many words is surer than what was read off what was done.
+    praised, blamed = commented(profile.comments, items)
+    inferred = (*_unknown(inferred, (*praised, *blamed)), *praised)
+    dislikes = (*_unknown(dislikes, (*praised, *blamed)), *blamed)
     return replace(
         profile,
         interests=asked + tuple(one for one in inferred if one.topic not in refusals and one.topic not in wishes),
@@ -110,6 +119,16 @@ class _Reading:
         names = tuple(self.past.event_ids[row] for row in rows.tolist())
         past = self.past
         return History(self.positions[rows], past.times[rows], self.signed[rows], past.kinds[rows], names)
+
+    def comments(self) -> tuple[Comment, ...]:
+        """The newest comments that have a text."""
+        past = self.past
+        rows = [row for row, context in enumerate(past.contexts) if context][-COMMENTS:]
+        return tuple(
+            Comment(past.event_ids[row], text, float(past.times[row]))
+            for row in rows
+            if (text := comment_text(past.contexts[row]))
+        )
 
     def seen(self, counted: Bools, has_clock: bool) -> Seen:
         """What was met: an event of a kind that counts only where it does. counted: by code."""

@@ -82,20 +82,47 @@ class Tables:
 
 def sentiment_of(text: str) -> float:
     """How much a comment is for (up to 1) or against (down to -1) its item; 0 where it says neither."""
-    plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold().replace("’", "'")
-    language = "zh" if len(CJK.findall(plain)) * 2 >= len(_WORD.findall(plain)) and CJK.search(plain) else "en"
-    total = sum(_strengths(plain, language))
+    total = sum(_strengths(*_read(text)))
     return 0.0 if abs(total) < LEAST else total / (total * total + 4.0) ** 0.5
+
+
+def clauses_of(text: str) -> list[tuple[str, float]]:
+    """The clauses of a text, in small letters, each with the strength of its own words of opinion: 0 for none."""
+    plain, language = _read(text)
+    words = _tables(language)
+    joint = "" if language == "zh" else " "
+    return [
+        (joint.join(tokens), sum(_of_clause(tokens, words, SCOPE[language], language)))
+        for sentence in _said(plain)
+        for tokens, _ in _parts(sentence, words, language)
+    ]
+
+
+def _read(text: str) -> tuple[str, str]:
+    """A text in small letters and plain signs, and its language."""
+    plain = unicodedata.normalize("NFKC", text[:LONGEST]).casefold().replace("’", "'")
+    chinese = len(CJK.findall(plain)) * 2 >= len(_WORD.findall(plain)) and CJK.search(plain)
+    return plain, "zh" if chinese else "en"
+
+
+def _said(text: str) -> Iterator[str]:
+    """The sentences that say something: a question says nothing yet."""
+    for sentence in _SENTENCE.findall(text):
+        if not sentence.rstrip().endswith(("?", "吗", "么")):
+            yield sentence
+
+
+def _parts(sentence: str, words: Tables, language: str) -> list[tuple[list[str], str]]:
+    """The clauses of a sentence as tokens, cut before words of contrast too; see _divided."""
+    clauses = [_tokens(clause, words, language) for clause in _CLAUSE.split(sentence)]
+    return [part for clause in clauses for part in _divided(clause, words)]
 
 
 def _strengths(text: str, language: str) -> Iterator[float]:
     """The strength of every word of opinion, weighed by where it stands."""
     words = _tables(language)
-    for sentence in _SENTENCE.findall(text):
-        if sentence.rstrip().endswith(("?", "吗", "么")):  # a question says nothing yet
-            continue
-        clauses = [_tokens(clause, words, language) for clause in _CLAUSE.split(sentence)]
-        parts = [part for clause in clauses for part in _divided(clause, words)]
+    for sentence in _said(text):
+        parts = _parts(sentence, words, language)
         turns = [number for number, (_, mark) in enumerate(parts) if mark == "but"]
         found = [list(_of_clause(tokens, words, SCOPE[language], language)) for tokens, _ in parts]
         last = max((number for number, one in enumerate(found) if one), default=0)
