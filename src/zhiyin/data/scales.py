@@ -73,7 +73,7 @@ def scale_of(ratings: Array) -> RatingScale | None:
         if inside.mean() >= BULK and not (low == 1.0 and high == TOP and np.sum(kept == 0) >= REAL):
             return RatingScale(low, high, (*zeros, *marks))
     low, high = _quantile(kept, 0.005), _quantile(kept, 0.995)
-    return RatingScale(low, high if high > low else low + 1, (*zeros, *marks))
+    return RatingScale(low, high if high > low else low + max(1.0, abs(low)), (*zeros, *marks))
 
 
 def are_counts(values: Array) -> bool:

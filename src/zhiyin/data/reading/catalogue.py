@@ -16,6 +16,7 @@ from zhiyin.data.reading.asked import NOTHING, Asked
 from zhiyin.data.reading.names import LISTED
 from zhiyin.data.reading.pieces import Reject
 from zhiyin.data.reading.roles import Layout
+from zhiyin.data.reading.typed import flat
 from zhiyin.data.times import form_of, seconds
 from zhiyin.item import Item
 
@@ -30,6 +31,23 @@ NUMERIC = re.compile(
 
 SHARE = 0.9
 """Of a column's cells that must be numbers, so that the others are odd and left out."""
+
+SINGLE = frozenset(
+    [
+        "item_id",
+        "available_from",
+        "available_until",
+        "hidden",
+        "shown",
+        "stock",
+        "in_stock",
+        "out_of_stock",
+        "status",
+        "price",
+        "currency",
+    ]
+)
+"""Columns with one value in a cell."""
 
 SHOWN = dict.fromkeys(
     ["active", "published", "live", "enabled", "visible", "listed", "上架", "在售", "正常", "已上架", "启用"], True
@@ -121,6 +139,8 @@ class _Columns:
         """The table as items_of reads it."""
         for name in self.frame.columns:
             column = self._cut(name, self.frame[name])
+            if name in SINGLE and column.dtype.is_nested():
+                column = flat(column.to_frame())[name]
             if name in ("item_id", "title", "text", "description", "overview", "images"):
                 self.made[name] = column
             elif name in ("available_from", "available_until"):
@@ -174,9 +194,12 @@ class _Columns:
 
     def _status(self, column: pl.Series) -> None:
         words = {**SHOWN, **HIDDEN, **STOCKED}
+        if column.dtype != pl.String:
+            self.made["status"] = self._attribute("status", column)
+            return
         text = _folded(column)
         known = text.is_in(list(words)) | is_gap(column, GAPS)
-        if column.dtype != pl.String or not known.all():
+        if not known.all():
             self.made["status"] = self._attribute("status", column)
             return
         self._hide(text.replace_strict({**SHOWN, **HIDDEN}, default=None, return_dtype=pl.Boolean).not_())
@@ -202,7 +225,7 @@ class _Columns:
         kind = column.dtype
         if kind.is_temporal():
             return _dates(column)
-        if kind.is_integer() and len(column) and (column.abs() > LARGEST).any():
+        if kind.is_integer() and len(column) and (column.cast(pl.Float64).abs() > LARGEST).any():
             return column.cast(pl.String)
         if kind != pl.String:
             return column

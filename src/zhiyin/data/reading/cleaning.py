@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ from zhiyin.data import cells, columns
 from zhiyin.data.cells import is_gap, number_of
 from zhiyin.data.reading.pieces import Piece, Reject
 from zhiyin.data.reading.roles import Layout
+from zhiyin.data.reading.typed import flat
 from zhiyin.data.times import ACCEPTED, TimeForm, seconds
 from zhiyin.errors import MissingColumn
 from zhiyin.ids import AN_ID, CONTROL, LONGEST
@@ -48,6 +50,7 @@ def clean_events(piece: Piece, layout: Layout, where: str) -> tuple[pl.DataFrame
     Without a time or a position, the order of the rows is the order of the events. Raises MissingColumn where a column
     that nothing here knows could be the time under another name.
     """
+    piece = replace(piece, frame=flat(piece.frame))
     frame = _renamed(piece, layout)
     sieve = Sieve(piece)
     if "timestamp" not in frame.columns and "position" not in frame.columns:
@@ -198,7 +201,7 @@ def _values(frame: pl.DataFrame, kinds: pl.Series, layout: Layout, sieve: Sieve)
     came = found
     for name, kind in layout.values.items():
         if name in frame.columns:
-            there = frame[name].cast(pl.String) if frame[name].dtype.is_nested() else frame[name]
+            there = frame[name]
             if kind != "value":  # a quantity beside a rating belongs to the rows that are purchases
                 alike = [one.name for one in TABLE if one.value == TABLE[CODES[kind]].value]
                 there = there.set(~kinds.is_in(alike).fill_null(False), None)

@@ -23,6 +23,12 @@ def untyped(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Lists and objects as their JSON text, where one value was expected."""
+    nested = [name for name in frame.columns if frame[name].dtype.is_nested()]
+    return frame.with_columns(pl.Series(name, [_json(one) for one in frame[name]], pl.String) for name in nested)
+
+
 def _plain(column: pl.Series) -> pl.Series:
     kind = column.dtype
     if isinstance(kind, pl.Decimal):
