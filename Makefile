@@ -4,7 +4,7 @@ PORT ?= 8000
 DATA ?= wines
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test setup check bench lint format clean
+.PHONY: demo test nightly setup check bench lint format clean
 .DEFAULT_GOAL := demo
 
 .venv/.ready: pyproject.toml constraints/cpu.txt scripts/setup
@@ -29,6 +29,10 @@ lint: .venv/.ready-dev
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	scripts/map --check
+
+# What takes an hour: kills of every kind of work, among others. ZHIYIN_KILL_FOLDER keeps the state, so that a run goes on.
+nightly: .venv/.ready-dev
+	.venv/bin/python -m pytest -m nightly -s
 
 check: lint test
 
