@@ -141,7 +141,7 @@ class Measure:
             "without a history": facts.before(asked) == 0,
             "items known before": put < start,
             "new items": put >= start,
-            "new items, the moment they appear": (put >= start) & first,
+            "new items' first event": (put >= start) & first,
         }
 
     def stretches(self, lived: Lived) -> list[Part]:

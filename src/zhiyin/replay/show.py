@@ -47,8 +47,10 @@ def _lines(found: Findings) -> Table:
     table.add_column("", style="dim", no_wrap=True)
     table.add_column("asked", no_wrap=True)
     segments = [one for one in found.live.segments if one != "people known before" and one != "items known before"]
-    for name in ("HR@10", "NDCG@10", "live is above it by", *(f"{one}\n({_count(found, one):,})" for one in segments)):
-        table.add_column(name, justify="right")
+    for name in ("HR@10", "NDCG@10", "live is above it by"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in segments:
+        table.add_column(f"{name} ({_count(found, name):,})", justify="right")
     for line in found.lines:
         parts = [f"{line.segments[one]['hr@10']:.3f}" for one in segments]
         table.add_row(line.kind, escape(line.name), *map(escape, (*_cells(line), *parts)))
