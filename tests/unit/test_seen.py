@@ -18,6 +18,7 @@ from zhiyin.recipe import read_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.seen import DAY, Hiding, Seen
+from zhiyin.serving.engine import Engine
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.vocabulary import Vocabulary
 
@@ -232,3 +233,25 @@ def test_items_that_come_later_are_met_as_soon_as_they_are_there() -> None:
     for items, wanted in ((Items.of([Item("x")]), []), (Items.of([Item("x"), Item("later")]), ["later"])):
         met = live_profile("u", past, None, items, Vocabulary(["u"]), EventWeights()).met
         assert [items[one].item_id for one in met.hidden(Hiding(), NOW)] == wanted
+
+
+def test_what_tires_gives_way_and_comes_back() -> None:
+    """The whole way: a list that is looked at again and again gives way, and returns when the days have passed."""
+    store, now = MemoryStore(), [NOW]
+    store.catalog.put([Item(f"i{n}") for n in range(12)])
+    store.log.append([Event(f"v{n}", f"i{n}", "like", n) for n in range(12)])
+    recipe = read_recipe('[[retrieve]]\nuse = "popular"\n[seen]\nimpression = {times = 2, days = 3}\n')
+    recipe.recommender.fit(dataset_from_store(store, EventWeights(), None))
+    engine = Engine(recipe, store, clock=lambda: now[0])
+
+    def shown() -> list[str]:
+        answer = [one["item_id"] for one in engine.recommend("u", n=3)["items"]]
+        engine.impressions.flush()
+        return answer
+
+    first, second, third = shown(), shown(), shown()
+    assert first == second
+    assert not set(first) & set(third)
+    now[0] += 4 * DAY
+    assert shown() == first
+    engine.close()

@@ -62,7 +62,7 @@ class Engine:
         self.clock = clock
         self.versions = versions
         self.people = people.People(store)
-        self.impressions = Impressions(store.log.append)
+        self.impressions = Impressions(self._showed)
         self.observe: Callable[[Trace], None] = lambda trace: None
         self.on_forget: list[Callable[[str], object]] = []
         self.on_record: list[Callable[[set[str]], None]] = []
@@ -185,6 +185,13 @@ class Engine:
         for hear in self.on_record:
             hear(users)
         return taken
+
+    def _showed(self, events: Sequence[Event]) -> None:
+        """Store what was shown. It is read of its users anew only where the recipe lets it tire them."""
+        self.store.log.append(events)
+        if "impression" in self.live.snapshot.recommender.filter.hiding.kinds:
+            for user in {event.user_id for event in events}:
+                self.live.profiles.drop(user)
 
     def reread(self, users: Collection[str] | None) -> None:
         """Read users again at their next request, everybody for None: another process wrote something of them."""
