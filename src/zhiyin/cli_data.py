@@ -77,7 +77,10 @@ def ingest(
         typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
     ] = None,
 ) -> None:
-    """Read events, items, users and edges from files or folders into the store, and say what was understood."""
+    """Read events, items, users and edges from files or folders into the store, and say what was understood.
+
+    Texts of more than 200,000 characters are cut there, quoted or not. A file that is refused changes nothing.
+    """
     from zhiyin.console import Console
     from zhiyin.workspace import Workspace
 

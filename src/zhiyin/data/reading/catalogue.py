@@ -20,17 +20,14 @@ from zhiyin.data.reading.typed import flat
 from zhiyin.data.times import form_of, seconds
 from zhiyin.item import Item
 
-LONGEST_CELL = 200_000
-"""Characters of any text at most, quoted or not; what is longer is cut there."""
-
 NUMERIC = re.compile(
     r"price|.*_price|year|stock|quantity|count|.*_count|num_.*|rating|score|.*_score|votes|popularity|runtime|duration|"
     r"pages|weight|length|width|height|abv|.*(价格|年份|年代|数量|库存|评分|页数|时长|重量)"
 )
 """Columns that hold numbers even where less than SHARE of their cells is one."""
 
-SHARE = 0.9
-"""Of a column's cells that must be numbers, so that the others are odd and left out."""
+SHARE = 0.8
+"""Of a column's cells that must be numbers, so that the others are odd; a single odd one among three is odd too."""
 
 SINGLE = frozenset(
     [
@@ -138,7 +135,7 @@ class _Columns:
     def read(self) -> pl.DataFrame:
         """The table as items_of reads it."""
         for name in self.frame.columns:
-            column = self._cut(name, self.frame[name])
+            column = self.frame[name]
             if name in SINGLE and column.dtype.is_nested():
                 column = flat(column.to_frame())[name]
             if name in ("item_id", "title", "text", "description", "overview", "images"):
@@ -152,15 +149,6 @@ class _Columns:
             else:
                 self.made[name] = self._attribute(name, column)
         return pl.DataFrame([column.alias(name) for name, column in self.made.items()])
-
-    def _cut(self, name: str, column: pl.Series) -> pl.Series:
-        if column.dtype != pl.String:
-            return column
-        long = (column.str.len_chars() > LONGEST_CELL).fill_null(False)
-        if long.any():
-            self._remark(long, name, column, f"longer than {LONGEST_CELL:,} characters, the rest was cut off")
-            column = column.str.slice(0, LONGEST_CELL)
-        return column
 
     def _time(self, name: str, column: pl.Series) -> None:
         found = seconds(column, form_of(column, self.layout.times))
@@ -246,7 +234,8 @@ class _Columns:
             return None
         numbers = number_of(filled)
         count, there = len(numbers) - numbers.null_count(), len(filled) - filled.null_count()
-        if count < (0.5 if NUMERIC.fullmatch(name) else SHARE) * there or count == 0:
+        alone = there - count == 1 and count >= 2
+        if (count < (0.5 if NUMERIC.fullmatch(name) else SHARE) * there and not alone) or count == 0:
             return None
         return self._numbers(name, filled, numbers)
 

@@ -19,7 +19,7 @@ from zhiyin.data.reading.catalogue import Catalogue, catalogue_of
 from zhiyin.data.reading.cleaning import clean_events, clean_rows, item_ids, one_id_a_row
 from zhiyin.data.reading.formats import pieces, readable
 from zhiyin.data.reading.layouts import layout_of
-from zhiyin.data.reading.pieces import Piece, Reject
+from zhiyin.data.reading.pieces import Piece, Reject, cut
 from zhiyin.data.reading.roles import Layout
 from zhiyin.data.reading.summary import FileSummary, Understood, columns_said
 from zhiyin.errors import DataError, TooLarge
@@ -134,7 +134,7 @@ class Sheet:
         self._took(None, self._early)
         for piece in self._every:
             if len(piece.frame):
-                yield piece
+                yield cut(piece)
             else:  # nothing left after the last full piece, or only broken rows
                 self._took(None, piece.rejects)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,9 @@ from zhiyin.arrays import Array
 ROWS = 500_000
 """Rows of a piece at most."""
 
+
+LONGEST_CELL = 200_000
+"""Characters of any text at most, quoted or not; what is longer is cut there."""
 
 READ_AS_IT_STANDS = "a quote is opened and never closed, its line was read as it stands"
 
@@ -38,6 +41,23 @@ class Piece:
     lines: Array
     rejects: list[Reject] = field(default_factory=list)
     remarks: list[Reject] = field(default_factory=list)
+
+
+def cut(piece: Piece) -> Piece:
+    """A piece without the ends of texts that are longer than LONGEST_CELL, and a remark for each."""
+    remarks = []
+    columns = {}
+    for name in piece.frame.columns:
+        column = piece.frame[name]
+        if column.dtype == pl.String and bool((long := (column.str.len_bytes() > LONGEST_CELL).fill_null(False)).any()):
+            said = f"longer than {LONGEST_CELL:,} characters, the rest was cut off"
+            rows = (long & (column.str.len_chars() > LONGEST_CELL)).arg_true()
+            remarks += [Reject(int(piece.lines[row]), name, str(column[int(row)])[:200], said) for row in rows]
+            columns[name] = column.str.slice(0, LONGEST_CELL)
+    if not remarks:
+        return piece
+    frame = piece.frame.with_columns(column.alias(name) for name, column in columns.items())
+    return replace(piece, frame=frame, remarks=[*piece.remarks, *remarks])
 
 
 def piece_of(rows: Iterable[tuple[int, list[str], str]], columns: list[str]) -> Piece:
