@@ -11,9 +11,9 @@ from zhiyin.evaluation.run import run_evaluation
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Clicks of forty people, each of whom clicks the same two things again and again, the last of them new."""
+    """Clicks of forty people, each of whom clicks the same two things again and again; half of them end with a new one."""
     rows = [
-        f"u{user},i{(user + day % 2) % 10 if day < 9 else 10 + user % 3},click,{1_700_000_000 + 86_400 * day + user}"
+        f"u{user},i{(user + day % 2) % 10 if day < 9 or user % 2 else 10 + user % 3},click,{1_700_000_000 + 86_400 * day + user}"
         for day in range(10)
         for user in range(40)
     ]
