@@ -28,6 +28,7 @@ from zhiyin.errors import SettingError
 from zhiyin.llm.budget import Breaker, Budgeted, Daily
 from zhiyin.llm.cache import Cached
 from zhiyin.llm.database import Database
+from zhiyin.llm.deadline import Timely
 from zhiyin.llm.guard import Guarded
 from zhiyin.llm.huggingface import HuggingFace
 from zhiyin.llm.local import Local
@@ -184,7 +185,7 @@ class Models:
             limits = given.daily_tokens, given.daily_seconds, given.daily_money
             self._budget = Daily(*limits, clock=self.clock, spent=partial(spent, self.database))
         price = Price(given.price_prompt, given.price_reply)
-        bounded = Budgeted(self._bare, self._budget, self._breaker, price)
+        bounded = Budgeted(Timely(self._bare), self._budget, self._breaker, price)
         return Guarded(Metered(Cached(bounded, self.database), self.database, use, price, self.clock))
 
     def forget(self, user_id: str) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,15 +59,18 @@ class OpenAI:
         return f"{self.url or 'openai'}:{self.model}"
 
     def complete(self, call: Call) -> Reply:
-        """See LanguageModel. The call's timeout is of each attempt, instead of the model's own."""
+        """See LanguageModel. A call's timeout is of all its attempts together; without one each has the model's own."""
         chat = as_chat(call.messages)
         plain = {"model": self.model, "max_tokens": call.max_tokens, "temperature": call.temperature, "seed": call.seed}
         started = time.perf_counter()
+        until = None if call.timeout is None else started + call.timeout
         way, without = (self.structured if call.schema is not None else ""), self._without
-        with self._turns:
+        with self._turn(call.timeout):
             while True:
                 try:
-                    answer = self._asked({**_renamed(plain, without), **_shaped(chat, call.schema, way)}, call.timeout)
+                    answer = self._asked(
+                        {**_renamed(plain, without), **_shaped(chat, call.schema, way)}, until, call.timeout
+                    )
                     break
                 except _Refused as refusal:
                     way, without = self._next_way(refusal, way, without)
@@ -83,20 +87,50 @@ class OpenAI:
             return STRUCTURED[STRUCTURED.index(way) + 1], without
         raise ModelError(f"{self.identity}: {refusal}") from refusal
 
-    def _asked(self, call: Mapping[str, Any], timeout: float | None) -> Any:
-        openai = require("openai", "llm")
+    @contextmanager
+    def _turn(self, timeout: float | None) -> Iterator[None]:
+        if not self._turns.acquire(timeout=timeout):
+            raise ModelError(f"{self.identity}: {self.concurrency} other calls are under way and none ended")
         try:
-            return self._opened(openai).chat.completions.create(**call, timeout=timeout or self.timeout)
+            yield
+        finally:
+            self._turns.release()
+
+    def _asked(self, call: Mapping[str, Any], until: float | None, given: float | None) -> Any:
+        openai = require("openai", "llm")
+        timeout = self.timeout if until is None else min(self.timeout, until - time.perf_counter())
+        if timeout <= 0:
+            raise ModelError(f"{self.identity}: no time is left for another attempt")
+        try:
+            client = self._opened(openai)
+            if until is None:
+                return client.chat.completions.create(**call, timeout=timeout)
+            return self._tried(openai, client.with_options(max_retries=0), call, until)
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             raise _Refused(_plain(error)) from error
         except openai.APITimeoutError as error:
-            raise ModelError(f"{self.identity}: no reply within {timeout or self.timeout:g} s") from error
+            raise ModelError(f"{self.identity}: no reply within {given or self.timeout:g} s") from error
         except openai.APIConnectionError as error:
             raise ModelError(f"{self.identity}: cannot be reached ({_plain(error)}); is the URL right?") from error
         except openai.OpenAIError as error:
             raise ModelError(f"{self.identity}: {_plain(error)}") from error
         except ValueError as error:  # the client lets a page that is no JSON through as it came
             raise ModelError(f"{self.identity}: answered outside the protocol ({_plain(error)})") from error
+
+    def _tried(self, openai: Any, client: Any, call: Mapping[str, Any], until: float) -> Any:
+        """The client's own retries know nothing of a call's end, so what may pass is tried again here, while there is time."""
+        passing = (openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
+        for attempt in range(self.retries + 1):
+            rest = until - time.perf_counter()
+            try:
+                return client.chat.completions.create(**call, timeout=min(self.timeout, max(rest, 0.001)))
+            except passing as error:
+                pause = 0.5 * 2**attempt
+                late = isinstance(error, openai.APITimeoutError) or time.perf_counter() + pause >= until
+                if late or attempt == self.retries:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
 
     def _opened(self, openai: Any) -> Any:
         with self._lock:

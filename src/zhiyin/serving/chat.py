@@ -12,18 +12,20 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from zhiyin.arrays import Bools
 from zhiyin.event import Event
 from zhiyin.explanation.templates import Templates
 from zhiyin.llm.cache import speaking_of
+from zhiyin.llm.deadline import within
 from zhiyin.serving import wire
 from zhiyin.serving.bodies import message, takes
 from zhiyin.serving.callers import Needs
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.pools import Pools
 from zhiyin.serving.routes import reply
+from zhiyin.serving.sealed import Seal
 from zhiyin.understanding.conversation import Ask
 from zhiyin.understanding.dialogue import Card, Reader, Turn, avoided, by_rules, speaks_chinese, turn
 from zhiyin.understanding.lexicon import Topic
@@ -92,6 +94,7 @@ class Conversations:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._seal = Seal(engine.store.meta)
         self._kept: OrderedDict[tuple[str, str], tuple[Ask, dict[str, str]]] = OrderedDict()
         self._lock = Lock()
 
@@ -102,19 +105,16 @@ class Conversations:
         return found or ((self._read(user_id, conversation_id) if user_id else None) or Ask(), {})
 
     def _read(self, user_id: str, conversation_id: str) -> Ask | None:
-        events = self._engine.store.log.of_user(user_id)
-        for event in reversed(events):
-            state = (
-                event.context.get("ask")
-                if event.event_type == "message" and event.session_id == conversation_id
-                else None
-            )
-            if state:
-                try:
-                    return Ask.of(json.loads(state))
-                except (ValueError, KeyError, TypeError):  # an event of that kind may come from anybody
-                    return None
+        for event in reversed(self._engine.store.log.of_user(user_id)):
+            if event.event_type == "message" and event.session_id == conversation_id:
+                state = self._seal.open(_about(user_id, conversation_id), event.context.get("ask"))
+                if state is not None:  # else a client, or a file, wrote an event of that kind
+                    return _asked(state)
         return None
+
+    def sealed(self, user_id: str, conversation_id: str, ask: Ask) -> str:
+        """The state of a conversation as an event may carry it: read back only where nobody else wrote it."""
+        return self._seal.close(_about(user_id, conversation_id), json.dumps(ask.table(), ensure_ascii=False))
 
     def put(self, user_id: str, conversation_id: str, ask: Ask, said: dict[str, str]) -> None:
         """Keep the state of a conversation, and what was said of its last items."""
@@ -129,6 +129,21 @@ class Conversations:
         with self._lock:
             for key in [key for key in self._kept if key[0] == user_id]:
                 del self._kept[key]
+
+
+_ASK = TypeAdapter(Ask)
+
+
+def _about(user_id: str, conversation_id: str) -> str:
+    return json.dumps([user_id, conversation_id])
+
+
+def _asked(state: str) -> Ask | None:
+    """A stored state, checked; one that an earlier Zhiyin wrote in another form is begun anew."""
+    try:
+        return _ASK.validate_json(state)
+    except ValidationError:
+        return None
 
 
 @dataclass
@@ -216,7 +231,7 @@ class Chat:
         before, said = self.conversations.get(body.user_id, conversation_id)
         tools = EngineTools(engine, body.user_id, language, said)
         voice = Voice(language == "zh", labels_of(engine))
-        with speaking_of(body.user_id):
+        with speaking_of(body.user_id), within(engine.settings.message_seconds):
             done = turn(body.message, before, engine.live.recommender.items, tools, voice, self.reader)
         if done.cards:
             said = {card["item_id"]: card["explanation"] for card in done.cards}
@@ -229,7 +244,7 @@ class Chat:
         if body.user_id:
             context = {
                 "text": body.message,
-                "ask": json.dumps(done.ask.table(), ensure_ascii=False),
+                "ask": self.conversations.sealed(body.user_id, conversation_id, done.ask),
                 "intent": done.intent,
             }
             event = Event(

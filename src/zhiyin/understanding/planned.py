@@ -13,6 +13,7 @@ from typing import Literal
 
 from zhiyin.errors import ModelError
 from zhiyin.item import Items
+from zhiyin.llm.deadline import within
 from zhiyin.llm.guard import fenced
 from zhiyin.llm.prompts import prompt
 from zhiyin.llm.schema import ask as ask_model
@@ -60,7 +61,9 @@ def planning(model: LanguageModel, timeout: float = 8.0) -> Reader:
         if rules.intent not in ("recommend", "similar"):
             return rules  # opinions, places in the list and the like are plain words; they need no model
         try:
-            return joined(rules, _plan(model, message, items, ask, timeout), items)
+            with within(timeout):  # the repair of an unusable reply included
+                plan = _plan(model, message, items, ask, timeout)
+            return joined(rules, plan, items)
         except ModelError as error:
             LOG.warning("read by rules: %s", error)
             return rules
