@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -78,3 +79,17 @@ def there(server: Server, path: str) -> bool:
         return bool(server("GET", path))
     except HTTPError:
         return False
+
+
+def test_a_user_who_is_erased_by_a_command_is_a_stranger_to_the_server(tmp_path: Path) -> None:
+    folder = workspace(tmp_path)
+    with serving(folder) as running:
+        assert running.ids("u7") != running.ids("nobody")
+        said = json.loads(zhiyin("erase", "u7", "-w", folder))
+        assert said["finished"]
+        assert said["found"]["store"]["events"] >= 8
+        wait(lambda: running.ids("u7") == running.ids("nobody"), "the server to have forgotten the user")
+        wait(lambda: running("GET", "/users?q=u7")["total"] == 0, "the server to list the user no more")
+        assert running("GET", "/erasures")["erasures"][0]["who"] == said["who"]
+        assert running("DELETE", "/users/u8")["receipt"]["finished"]
+    assert "u7" not in zhiyin("erasures", "-w", folder)

@@ -36,6 +36,21 @@ def blank_item(engine: Engine, item_id: str) -> None:
             return
 
 
+def notice(engine: Engine, mark: int) -> int:
+    """Drop what this process keeps of users whom another one has erased since a mark of the journal; see Erasures.mark.
+
+    The journal knows them by their hashes alone, so those in memory are compared with it. Returns the mark to go on from.
+    """
+    erasures = engine.store.erasures
+    if (now := erasures.mark()) == mark:
+        return mark
+    if erased := erasures.since(mark)["user"]:
+        known = {*engine.live.recommender.users.ids, *engine.live.profiles.users()}
+        for user_id in [one for one in known if erasures.hashed(one) in erased]:
+            forget_in_memory(engine, user_id)
+    return now
+
+
 def _erased(engine: Engine, kind: str, subject: str, forget: Callable[[], object]) -> Erasure:
     def memory(erasure: Erasure) -> dict[str, int]:
         forget()

@@ -81,6 +81,11 @@ class Profiles:
         """Whether a user's profile is in memory."""
         return user_id in self._kept
 
+    def users(self) -> list[str]:
+        """Whose profiles are in memory."""
+        with self._lock:
+            return list(self._kept)
+
     def drop(self, user_id: str) -> None:
         """Read a user again at the next request."""
         with self._lock:

@@ -1,4 +1,4 @@
-"""Watching: what other processes write (`ingest`, `fit`, `promote`) is served within a second, on a thread of its own."""
+"""Watching: what other processes write (`ingest`, `fit`, `promote`, `erase`) is served within a second, on a thread of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zhiyin.errors import ZhiyinError
 from zhiyin.ports import Marks, Watched
+from zhiyin.serving.erasing import notice
 from zhiyin.serving.people import UNCOUNTED
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Watching:
         self._store = engine.store if isinstance(engine.store, Watched) else None
         self._marks = self._store.marks() if self._store is not None else Marks(0, 0, (0, 0))
         self._digests = self._store.digests() if self._store is not None else {}
+        self._erasures = engine.store.erasures.mark()
         self._current = self._named()
         self._ended = Event()
         self._thread: Thread | None = None
@@ -66,6 +68,7 @@ class Watching:
             elif marks.events != before.events:
                 self._engine.reread(self._store.users_since(before.events, MANY, UNCOUNTED))
             self._marks = marks  # only now: what failed is tried again
+        self._erasures = notice(self._engine, self._erasures)
         named = self._named()
         if named and named != self._current:
             self._current = named
