@@ -303,8 +303,8 @@ def test_a_conversation_goes_on_after_a_restart_and_nobody_elses_state_is_taken(
 def test_a_version_beyond_every_store_is_refused(engine: Engine, version: str) -> None:
     with served(engine) as port:
         assert ask(port, "POST", f"/users/ann-1/profile/rollback?version={version}")[0] == 422
-        if version.isdigit():
-            assert ask(port, "PATCH", "/users/ann-1/profile", {"version": int(version)})[0] in (409, 422)
+        if version.isdigit() and int(version) > 2**31 - 1:
+            assert ask(port, "PATCH", "/users/ann-1/profile", {"version": int(version)})[0] == 422
 
 
 def test_zero_is_not_false_and_false_is_no_number(engine: Engine) -> None:
