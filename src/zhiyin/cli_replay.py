@@ -10,7 +10,8 @@ import typer
 
 def replay(
     data: Annotated[
-        Path | None, typer.Option("--data", "-d", help="A folder with events.* and optional items.*, users.*, edges.*.")
+        list[Path] | None,
+        typer.Option("--data", "-d", help="Files of events, items, users and edges, folders of them, or a workspace."),
     ] = None,
     workspace: Annotated[
         Path,
@@ -48,6 +49,8 @@ def replay(
     from zhiyin.workspace import Workspace
 
     options = Options(recipe, begin, refit, questions, sources, known_items, seed)
+    if data and len(data) == 1 and (data[0] / "zhiyin.db").is_file():
+        workspace, data = data[0], None
     if data is None and database is None and not (workspace / "zhiyin.db").is_file():
         raise DataError(
             f"{workspace}: no store there; give --data FOLDER, or -w WORKSPACE after `zhiyin ingest FILES…`"

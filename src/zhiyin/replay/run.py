@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -56,11 +56,11 @@ class Options:
             raise SettingError(f"--questions {self.questions}: must be 1 or more; leave it out to ask all")
 
 
-def replay_folder(data: Path, options: Options, progress: Progress = silent) -> Findings:
+def replay_folder(data: Path | Sequence[Path], options: Options, progress: Progress = silent) -> Findings:
     """Replay a folder of events and what belongs to them. Raises DataError, SettingError."""
     load_recipe(options.recipe)  # a wrong name is said before anything is read
     with tempfile.TemporaryDirectory(prefix="zhiyin-replay-") as folder:
-        progress(f"read {data}")
+        progress(f"read {data if isinstance(data, Path) else ', '.join(map(str, data))}")
         story = read_story(data, MemoryStore(), Path(folder), progress)
     return replay(story, options, progress=progress)
 

@@ -122,14 +122,19 @@ def story_of(store: Store, name: str) -> Story:
     return Story(name, store.catalog.all(), store.profiles.all(), events)
 
 
-def read_story(folder: Path, store: Store, quarantine: Path, progress: Progress = silent) -> Story:
-    """A folder's tables as a story, by way of an empty store. Raises DataError."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
-    ingest_files([folder], store, quarantine, progress)
+def read_story(
+    data: Path | Sequence[Path], store: Store, quarantine: Path, progress: Progress = silent, now: float | None = None
+) -> Story:
+    """Files or folders as a story, by way of an empty store. now: see ingest_files. Raises DataError."""
+    paths = [data] if isinstance(data, Path) else list(data)
+    where = ", ".join(map(str, paths))
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"{path}: no such folder or file")
+    ingest_files(paths, store, quarantine, progress, now=now)
     if not store.log.count():
-        raise DataError(f"{folder}: no events file; there must be one with a user, an item and a time in each row")
-    return story_of(store, folder.resolve().name)
+        raise DataError(f"{where}: no events file; there must be one with a user, an item and a time in each row")
+    return story_of(store, ", ".join(path.resolve().name for path in paths))
 
 
 def day(moment: float) -> str:
