@@ -110,6 +110,17 @@ def test_search_finds_words_in_both_scripts_and_forgets_old_ones() -> None:
     assert words_of("Ünique 知音人") == ["ünique", "知音", "音人"]
 
 
+def test_words_find_an_item_whose_vector_is_still_to_come() -> None:
+    items = Items(
+        [Item("a", "Riesling"), Item("b", "Merlot"), Item("c", "Malbec")], {"text": np.eye(3, dtype=np.float32)}
+    )
+    search = Search(items, {})
+    moved, changed = items.taking([Item("new", "Zweigelt ruby")])
+    query = {"text": np.array([0.6, 0.5, 0.4], np.float32)}
+    found = search.taking(moved, changed).find("zweigelt", query)
+    assert moved[int(found.items[0])].item_id == "new"
+
+
 def test_a_found_item_says_which_words_it_has() -> None:
     items = Items([Item("a", "Red Merlot of Chile"), Item("b", "White Riesling"), Item("c", "红葡萄酒 梅洛")])
     search = Search(items, {})

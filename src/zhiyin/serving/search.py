@@ -10,7 +10,7 @@ from threading import Lock
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Floats
+from zhiyin.arrays import NEVER, Floats, top_n
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.errors import ZhiyinError
 from zhiyin.explanation.templates import Templates
@@ -19,7 +19,7 @@ from zhiyin.query import Query
 from zhiyin.ranking.cross_encoder import CrossEncoder, best
 from zhiyin.retrieval.bm25 import BM25
 from zhiyin.retrieval.terms import words_of
-from zhiyin.serving.fusion import fused
+from zhiyin.serving.fusion import DEPTH, fused
 from zhiyin.stages import Encoder
 from zhiyin.understanding.matching import choices_met
 
@@ -85,7 +85,7 @@ class Search:
         for space, vector in vectors.items():
             matrix = self.items.vectors.get(space)
             if matrix is not None and matrix.shape[1] == len(vector):
-                likeness = matrix @ vector
+                likeness = _with_words(matrix @ vector, scores["words"])
                 scores[space] = np.where(likeness > 0, likeness, NEVER).astype(np.float32)
         spaces = frozenset(scores) - {"words", "topics"}
         weights = {"words": WORDS, "topics": TOPICS, **dict.fromkeys(spaces, MEANING / max(len(spaces), 1))}
@@ -107,6 +107,19 @@ class Search:
             return replace(found, scores=scores).take(np.argsort(-scores, kind="stable").astype(np.int32))
 
         return judged
+
+
+def _with_words(likeness: Floats, words: Floats) -> Floats:
+    """The likeness of items by meaning; one that has no vector yet is as near as its words are, so that a new item is
+    not outdone by whatever else is somewhat like the text. Both [items]"""
+    told = (likeness == 0) & np.isfinite(words)
+    known = np.flatnonzero(likeness > 0)
+    if not told.any() or not len(known):
+        return likeness
+    near = likeness[top_n(likeness, DEPTH)]
+    least, best = max(float(near[-1]), 0.0), float(near[0])
+    share = np.where(told, words, 0) / float(words[np.isfinite(words)].max())
+    return np.where(told, least + share * (best - least), likeness).astype(np.float32)
 
 
 def reasons(query: Query, found: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
