@@ -119,6 +119,18 @@ def test_an_id_that_ends_like_a_route_is_nobody_s_shadow(client: TestClient, end
     assert client.delete(person).json()["user_id"] == user
 
 
+def test_a_person_is_opened_without_an_object_for_every_event(
+    client: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> None:
+        raise AssertionError("every event was read as an object: 1.6 s for a person of 60,000")
+
+    monkeypatch.setattr(engine.store.log, "of_user", read)
+    assert client.get("/users/ann-5").json()["events"] == 8
+    for path in ("/users/ann-5/profile", "/users/ann-5/recommendations", "/users?q=ann-5"):
+        assert client.get(path).status_code == 200
+
+
 def test_an_edit_that_changes_nothing_is_no_new_version(client: TestClient, engine: Engine) -> None:
     edit = {"refuse": [["country", "Chile"]], "wish": [["grapes", "Malbec"]]}
     for _ in range(3):

@@ -28,7 +28,7 @@ from zhiyin.stores.sql import SqlStore
 def postgres() -> SqlStore:
     store = SqlStore(os.environ["TEST_POSTGRES_URL"])
     with store.engine.begin() as connection:
-        for table in ("events", "items", "profiles"):
+        for table in ("events", "items", "profiles", "erasures"):
             connection.exec_driver_sql(f"TRUNCATE {table} RESTART IDENTITY")
     return store
 
@@ -366,3 +366,47 @@ def test_repeats_are_numbered_alike_however_a_file_is_cut(items: list[int], size
     pieces = [event_table(frame.slice(at, size), counter)["event_id"].to_list() for at in range(0, len(items), size)]
     assert [one for piece in pieces for one in piece] == whole
     assert len(set(whole)) == len(items)
+
+
+def erased_from(store: Any) -> Any:
+    store.log.append([Event("u", "i", "click", 1), Event("v", "i", "click", 1)])
+    for age in "12":
+        store.profiles.put(StoredProfile("u", {"age": age}))
+        store.profiles.put(StoredProfile("v", {"age": age}, friends=("u", "w")))
+    return store.erasures.begin("user", "u", 10.0)
+
+
+def test_an_erasure_is_swept_and_closed_and_its_receipt_names_nobody(store: Any) -> None:
+    number_before = store.erasures.mark()
+    erasure = erased_from(store)
+    assert store.erasures.begin("user", "u", 11.0) == erasure, "one that runs is not begun twice"
+    assert [one.subject for one in store.erasures.running()] == ["u"]
+    store.erasures.note(erasure.number, "store", store.erasures.sweep(erasure))
+    store.log.append([Event("u", "i", "click", 2)])
+    receipt = store.erasures.finish(erasure, 12.0)
+    assert receipt.found == {"store": {"events": 2, "profiles": 2, "friends": 2}}
+    assert (receipt.subject, receipt.who, receipt.finished) == ("", store.erasures.hashed("u"), 12.0)
+    assert store.log.of_user("u") == []
+    assert store.profiles.get("u") is None
+    assert [store.profiles.get("v", number).friends for number in (1, 2)] == [("w",), ("w",)]
+    assert store.erasures.running() == []
+    assert store.erasures.since(number_before)["user"] == {receipt.who}
+    assert store.erasures.since(store.erasures.mark())["user"] == set()
+
+
+def test_nothing_is_written_of_an_erased_user_until_they_act_again(store: Any) -> None:
+    shown = [Event("u", "i", "impression", 5.0, request_id="r", position=one) for one in (1, 2)]
+    erasure = erased_from(store)
+    assert store.log.append(shown) == 0, "while it runs"
+    store.erasures.finish(erasure, 12.0)
+    assert store.log.append([*shown, Event("v", "i", "impression", 5.0)]) == 1
+    assert store.log.of_user("u") == []
+    assert store.log.append([Event("u", "i", "like", 6.0)]) == 1
+    assert store.log.append(shown) == 2, "who acts again is somebody new"
+
+
+def test_an_erased_friend_changes_the_fingerprint(store: Any) -> None:
+    store.profiles.put(StoredProfile("v", friends=("u",)))
+    before = store.fingerprint()
+    store.erasures.finish(store.erasures.begin("user", "u", 1.0), 2.0)
+    assert store.fingerprint() != before
