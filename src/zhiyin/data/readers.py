@@ -69,7 +69,7 @@ class Tables:
 
     def take(self, sheet: Sheet) -> None:
         """Add a file. Raises DataError."""
-        sheet.summary.stored = False
+        sheet.summary.stored = None
         if sheet.table == "events":
             self._take_events(sheet)
         elif sheet.table == "items":

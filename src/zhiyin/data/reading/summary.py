@@ -44,7 +44,7 @@ WORDS = {
 class FileSummary:
     """What became of one file. new, changed: rows that changed the store; the other read rows were known already.
 
-    items: distinct items of an items file. remarks: rows kept with something left out. told: what else its reader should know, a line each.
+    stored: None where there is no store, False where nothing was to be stored. items: distinct items of an items file. remarks: rows kept with something left out. told: what else its reader should know, a line each.
     """
 
     path: str
@@ -55,7 +55,7 @@ class FileSummary:
     items: int = 0
     quarantined: int = 0
     quarantine: str = ""
-    stored: bool = True
+    stored: bool | None = True
     ignored: tuple[str, ...] = ()
     examples: list[str] = field(default_factory=list)
     remarks: dict[str, list[Reject]] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class FileSummary:
 
     def _became(self) -> str:
         if not self.stored:
-            return "read, nothing stored"
+            return "read" if self.stored is None else "read, nothing stored"
         same = (self.items or self.read - self.quarantined) - self.new - self.changed
         if self.table == "items":
             return f"{self.new:,} new, {self.changed:,} changed, {max(same, 0):,} untouched"
