@@ -6,7 +6,6 @@ Both are needed before anything is promised. See Pillai et al. 2014, "All File S
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,12 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
 
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there two processes on one workspace are not kept apart
+    fcntl = None  # type: ignore[assignment]
+
 DRAFT = ".draft-"
 """How the name of an unfinished file or folder begins."""
 
 
 def sync(path: Path) -> None:
     """Have the bytes of a file, or the names in a folder, on disk on return."""
+    if fcntl is None:
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -60,7 +66,7 @@ def draft_folder(parent: Path, prefix: str = DRAFT) -> Iterator[Path]:
     while True:
         folder = parent / f"{prefix}{token_hex(6)}"
         folder.mkdir()
-        with _locked(folder, fcntl.LOCK_EX) as handle:
+        with _locked(folder) as handle:
             if _is_still(folder, handle):  # and was not swept between its making and its locking
                 try:
                     yield folder
@@ -76,7 +82,7 @@ def sweep(parent: Path, prefix: str = DRAFT) -> list[str]:
         if not folder.is_dir():
             continue
         try:
-            with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            with _locked(folder, wait=False):
                 shutil.rmtree(folder, ignore_errors=True)
                 gone.append(folder.name)
         except OSError:  # somebody is at work in it, or has just renamed it
@@ -91,7 +97,7 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            _flock(handle, wait)
         except BlockingIOError:
             yield False
             return
@@ -100,11 +106,16 @@ def locked(path: Path, wait: bool = True) -> Iterator[bool]:
         os.close(handle)
 
 
+def _flock(handle: int, wait: bool) -> None:
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+
+
 @contextmanager
-def _locked(folder: Path, how: int) -> Iterator[int]:
+def _locked(folder: Path, wait: bool = True) -> Iterator[int]:
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, how)
+        _flock(handle, wait)
         yield handle
     finally:
         os.close(handle)
