@@ -29,15 +29,12 @@ def erase(
 
     Beside a running server, which knows of it within a second.
     """
+    from zhiyin.audit import AUDIT, ERASED, Audit
     from zhiyin.erasure import receipt_json
-    from zhiyin.serving.audit import ERASED, Audit
-    from zhiyin.serving.run import AUDIT
     from zhiyin.workspace import Workspace
 
     audit = Audit(workspace / AUDIT, time.time)
     receipt = Workspace(workspace, database).erase("item" if item else "user", name)
-    if not item:
-        audit.forget(name)
     audit.note("command line", "delete item" if item else "delete user", f"item {name}" if item else ERASED)
     typer.echo(json.dumps(receipt_json(receipt), ensure_ascii=False, indent=2))
     if receipt.finished is None:

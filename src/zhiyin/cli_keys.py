@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from zhiyin.serving.audit import Audit
+    from zhiyin.audit import Audit
     from zhiyin.serving.keys import KeyFile
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -24,9 +24,9 @@ COMMAND_LINE = "command line"
 
 
 def _files(workspace: Path) -> tuple[KeyFile, Audit]:
-    from zhiyin.serving.audit import Audit
+    from zhiyin.audit import AUDIT, Audit
     from zhiyin.serving.keys import KeyFile
-    from zhiyin.serving.run import AUDIT, KEYS
+    from zhiyin.serving.run import KEYS
 
     workspace.mkdir(parents=True, exist_ok=True)
     return KeyFile(workspace / KEYS), Audit(workspace / AUDIT, time.time)

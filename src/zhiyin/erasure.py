@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlite3 import DatabaseError, connect
 from typing import Any
 
 from zhiyin import durable
+from zhiyin.audit import AUDIT, Audit
 from zhiyin.erased import blank, forget_item, forget_user
 from zhiyin.errors import SavedVersionError, ZhiyinError, first_line
 from zhiyin.item import Item
@@ -135,7 +137,7 @@ class Files:
 
     def steps(self) -> list[Step]:
         """In order. What an item says is needed to find its vectors, so the catalogue comes after them."""
-        return [("versions", self.versions), ("caches", self.caches), ("files", self.files)]
+        return [("versions", self.versions), ("caches", self.caches), ("files", self.files), ("audit", self.audit)]
 
     def versions(self, erasure: Erasure) -> Found:
         """Out of every version; of one that is damaged, the files that hold the id are deleted."""
@@ -168,6 +170,11 @@ class Files:
         if item is not None:
             vectors = self.forget_vector(item)
         return {"replies": replies, "vectors": vectors}
+
+    def audit(self, erasure: Erasure) -> Found:
+        """A user out of the log of what administrators did."""
+        file = self.folder / AUDIT
+        return {"entries": Audit(file, time.time).forget(erasure.subject) if erasure.kind == "user" else 0}
 
     def forget_vector(self, item: Item) -> int:
         """Delete the vectors of an item's content. Returns how many."""

@@ -12,16 +12,18 @@ from pathlib import Path
 
 import pytest
 from doors import ask, served, world
+from serving_world import fill
 
+from zhiyin.audit import AUDIT, ERASED, Audit
 from zhiyin.errors import SettingError
 from zhiyin.serving.app import create_app
-from zhiyin.serving.audit import Audit
 from zhiyin.serving.callers import Needs, needs_no_key
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.keys import SCOPES, KeyFile, Keyring
 from zhiyin.serving.rates import Guesses, neighbourhood
 from zhiyin.serving.run import settings_from
 from zhiyin.serving.settings import Bounds
+from zhiyin.workspace import Workspace
 
 CLICK = {"user_id": "new", "item_id": "w01", "event_type": "click"}
 LOCAL = frozenset({"127.0.0.1", "localhost"})
@@ -316,3 +318,13 @@ def test_zero_is_not_false_and_false_is_no_number(engine: Engine) -> None:
             ("POST", "/chat", {"message": "hello", "stream": 1}),
         ):  # fmt: skip
             assert ask(port, method, path, body)[0] == 422, body
+
+
+def test_an_erasure_at_the_command_line_reaches_the_audit(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    fill(workspace.store)
+    log = Audit(tmp_path / AUDIT, time.time)
+    log.note("boss", "export user", log.user("ann-1"))
+    log.note("boss", "export user", log.user("ann-2"))
+    workspace.erase("user", "ann-1")
+    assert [one.about for one in log.entries()] == [ERASED, log.user("ann-2")]

@@ -15,8 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import zhiyin
+from zhiyin.audit import Audit
 from zhiyin.errors import ZhiyinError
-from zhiyin.serving.audit import Audit, Audited
+from zhiyin.serving.audit import Audited
 from zhiyin.serving.callers import Callers
 from zhiyin.serving.chat import make_chat
 from zhiyin.serving.engine import Engine

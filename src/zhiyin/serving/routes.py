@@ -15,6 +15,7 @@ from fastapi.responses import Response
 from pydantic import StringConstraints
 
 from zhiyin.attributes import Attribute
+from zhiyin.audit import ERASED
 from zhiyin.errors import DataError
 from zhiyin.event import Event
 from zhiyin.ids import LONGEST
@@ -23,7 +24,7 @@ from zhiyin.query import Condition
 from zhiyin.serving import wire, wire_out
 from zhiyin.serving.answers import item_json
 from zhiyin.serving.asking import Waits
-from zhiyin.serving.audit import ERASED, Audited
+from zhiyin.serving.audit import Audited
 from zhiyin.serving.bodies import message, plain, takes
 from zhiyin.serving.callers import Needs
 from zhiyin.serving.engine import Engine

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhiyin.audit import AUDIT
 from zhiyin.errors import SettingError
 from zhiyin.serving.alone import alone_on
 from zhiyin.serving.keys import Keyring
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 
     from zhiyin.workspace import Workspace
 
-KEYS, AUDIT = "keys.json", "audit.jsonl"
-"""Files of a workspace: see keys.py and audit.py."""
+KEYS = "keys.json"
+"""The file of a workspace's keys; see keys.py."""
 
 STORE_WAIT = 5.0
 """Seconds that a request waits for a store that another process holds."""
