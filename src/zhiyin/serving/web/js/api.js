@@ -65,6 +65,8 @@ function listOf(raw) {
 }
 
 export const api = {
+  session: () => call("GET", "/session"),
+  logIn: (key) => call("POST", "/session", { key }),
   ready: () => call("GET", "/health/ready"),
   users: async (q, limit = 40) => call("GET", `/users?${query({ q, limit })}`),
   user: (id) => call("GET", `/users/${segment(id)}`),

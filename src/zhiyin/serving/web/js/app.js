@@ -7,6 +7,8 @@ import { drawFilters } from "./filters.js";
 import { drawTrace } from "./drawer.js";
 import { drawChat } from "./chat.js";
 import { openPeople } from "./people.js";
+import { logIn } from "./login.js";
+import { api } from "./api.js";
 import { shelfTitle } from "./shelves.js";
 import { loadAll, on, setPicker, sitDown, startGuest } from "./actions.js";
 import { state } from "./state.js";
@@ -51,6 +53,13 @@ function switchLanguage() {
   return loadAll(); // reasons come from the server in the language asked for
 }
 
+/** Seat somebody, once the server lets us in. */
+async function enter() {
+  const session = await api.session().catch(() => null); // a server that is down is said by what comes next
+  if (session?.needed && !session.name) await logIn(byId("login"));
+  seat();
+}
+
 function start() {
   setLanguage(firstLanguage());
   drawStrings();
@@ -64,8 +73,12 @@ function start() {
     byId("trace").showModal();
   });
   for (const dialog of document.querySelectorAll("dialog")) {
-    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+    if (dialog.id !== "login") dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   }
+  enter();
+}
+
+function seat() {
   const named = new URLSearchParams(location.search).get("user");
   let kept = null;
   try { kept = JSON.parse(sessionStorage.getItem("zhiyin.user")); } catch { /* nothing kept, or not ours */ }

@@ -23,6 +23,7 @@ export default {
   stage_note_retrieve: "每个来源各自推荐", stage_note_merge: "合为一份，记住来源", stage_note_filter: "哪些可以显示", stage_note_rank: "按预测的喜好排序", stage_note_rerank: "规则与多样性", stage_note_explain: "依据证据给出理由",
   why: "为什么推荐", why_none: "没有给出理由。", details: "详情", similar: "相似", score: "分数", rank: "名次", source: "来源", share: "占分数的 {n}%", missing: "目录里没有这一项。",
   reason_history: "你的历史", reason_seeds: "相似", reason_attribute: "共同特点", reason_text: "你的话", reason_popular: "受欢迎", reason_recent: "近来", reason_fresh: "新", reason_friends: "朋友", reason_explore: "探索",
+  login: "请输入密钥", login_key: "密钥", login_note: "此服务器需要密钥。密钥只发送一次，不会保存在页面上。", login_go: "进入", login_wrong: "密钥无效或已过期。", login_slow: "错误次数过多，请稍后再试。",
   people: "谁在听？", people_find: "查找用户", people_guest: "以访客身份开始", people_guest_note: "从零开始；关闭页面后不会记住任何内容", people_none: "没有叫“{q}”的用户。", people_events: "{n} 次行为", people_more: "共 {n} 位。输入以缩小范围。", close: "关闭",
   error_down: "服务器没有回应，我们会继续尝试。", error_retry: "立即重试", error_back: "已重新连接。", error_user: "我们不认识“{id}”。", error_user_pick: "换一位", error_list: "这份列表无法载入。", error_event: "这次操作没有送达服务器，已撤回。", error_other: "没有成功：{detail}",
   foot: "知音：懂得你的琴声的人。每张标签都由条目的属性绘成。", api: "接口",
