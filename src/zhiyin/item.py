@@ -88,6 +88,7 @@ class Items:
         for space, matrix in (vectors or {}).items():
             self.set_vectors(space, matrix)
         self._tags: Tags | None = None
+        self._first = self  # the catalogue as of the fit, from which later ones were made
         # Kept beside the rows and never rebuilt: every request reads them, and every put changes one place.
         self._begin = np.array([_begin(row) for row in self.rows], np.float64)
         self._end = np.array([_end(row) for row in self.rows], np.float64)
@@ -118,7 +119,9 @@ class Items:
 
     def put(self, item: Item, vectors: Mapping[str, Floats] | None = None) -> int:
         """Add an item or replace it; returns its position. A space that is not given keeps its old row, or zeros."""
-        moved, positions = self.taking([item], [vectors or {}])
+        before = copy.copy(self)
+        before._first = before if self._first is self else self._first
+        moved, positions = before.taking([item], [vectors or {}])
         self.__dict__.update(moved.__dict__)
         return positions[0]
 
@@ -173,18 +176,25 @@ class Items:
     def tags(self) -> Tags:
         """The textual attributes as one multi-hot matrix, built on first use and after a change."""
         if self._tags is None:
-            self._tags = Tags(self.rows)
+            self._tags = Tags(self.rows, None if self._first is self else self._first.tags)
         return self._tags
 
     def copy(self) -> Items:
         """The same items in a table of its own."""
-        return Items(self.rows, {space: matrix.copy() for space, matrix in self.vectors.items()})
+        made = Items(self.rows, {space: matrix.copy() for space, matrix in self.vectors.items()})
+        made._first = made if self._first is self else self._first
+        return made
 
 
 class Tags:
-    """Which item has which textual attribute value. matrix: multi-hot csr float32 [items, tags]."""
+    """Which item has which textual attribute value. matrix: multi-hot csr float32 [items, tags].
 
-    def __init__(self, rows: Sequence[Item]) -> None:
+    fitted: the table as of the fit, None for that one itself. How rare a tag is stays what it was there, so that items
+    that come later change nothing of what is said of others.
+    """
+
+    def __init__(self, rows: Sequence[Item], fitted: Tags | None = None) -> None:
+        self.fitted = fitted
         self.positions: dict[tuple[str, str], int] = {}
         self.matrix = self._read(rows)
         self.names = list(self.positions)
@@ -202,7 +212,7 @@ class Tags:
 
     def taking(self, positions: Longs, items: Sequence[Item], size: int) -> Tags:
         """The table in which these items stand at these positions, the very one that would be made of all rows anew."""
-        moved = Tags(())
+        moved = Tags((), self.fitted or self)
         moved.positions = self.positions.copy()
         matrix = replaced(self.matrix, positions, moved._read(items), size)
         # Columns in order of first use, and none for a value that no item has any more.
@@ -224,9 +234,20 @@ class Tags:
         return np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
 
     @cached_property
+    def usual(self) -> tuple[Doubles, Doubles]:
+        """(items, items with the tag): as of the fit, or as of now for tags that came since. Each [tags]"""
+        sizes, counts = np.full(len(self.names), float(self.matrix.shape[0])), self.counts.astype(np.float64)
+        if self.fitted is not None:
+            before = np.array([self.fitted.positions.get(name, -1) for name in self.names], np.int64)
+            known = before >= 0
+            sizes[known], counts[known] = self.fitted.matrix.shape[0], self.fitted.counts[before[known]]
+        return sizes, counts
+
+    @cached_property
     def rarity(self) -> Doubles:
-        """log(items / items with the tag): how much a shared tag says. [tags]"""
-        return np.asarray(np.log((self.matrix.shape[0] + 1) / (self.counts + 0.5)), np.float64)
+        """log(items / items with the tag), see usual: how much a shared tag says. [tags]"""
+        sizes, counts = self.usual
+        return np.asarray(np.log((sizes + 1) / (counts + 0.5)), np.float64)
 
     def of(self, position: int) -> tuple[tuple[str, str], ...]:
         """The tags of one item."""

@@ -51,10 +51,11 @@ def topics_of(positions: Ints, tags: Tags) -> tuple[Ints, Ints]:
 
 
 def rarity(tags: Tags) -> Floats:
-    """log(items / items with the topic), 0 for a topic of one item only, which is none. Kept per table of tags. [topics]"""
+    """log(items / items with the topic), see Tags.usual; 0 for a topic of one item only, which is none. Kept per table of
+    tags. [topics]"""
     if tags not in _rarities:
-        having = tags.matrix.getnnz(axis=0)
-        found = np.log((tags.matrix.shape[0] + 1) / np.maximum(having, 1))
+        sizes, having = tags.usual
+        found = np.log((sizes + 1) / np.maximum(having, 1))
         _rarities[tags] = np.where(having > 1, found, 0).astype(np.float32)
     return _rarities[tags]
 
