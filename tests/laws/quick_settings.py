@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from zhiyin.part import settings
+from zhiyin.parts import name_of
+from zhiyin.recipe import load_recipe
+from zhiyin.recommender import Recommender
+
 DEEP: dict[str, Any] = {"embedding": 2, "hidden": (4,), "epochs": 1, "length": 4, "buckets": 64, "wrong": 10}
 """Of every deep ranker."""
 
@@ -44,3 +49,20 @@ QUICK: dict[str, dict[str, Any]] = {
         "wrong": 10,
     },
 }
+
+
+def quick_recipe(name: str, per_source: int) -> Recommender:
+    """A shipped recipe, unfitted, with quick settings and without encoders: the made data has vectors of its own.
+
+    Without what seeks variety, to which other items above are part of an item's worth. per_source: candidates of each.
+    """
+    made = load_recipe(name).recommender
+    made.retrievers = {source: quick(part) for source, part in made.retrievers.items()}
+    made.rankers, made.rerankers, made.encoders = tuple(map(quick, made.rankers)), (), {}
+    made.per_source = dict.fromkeys(made.retrievers, per_source)
+    return made
+
+
+def quick(part: Any) -> Any:
+    """A part with its settings, but for those that let it train in a moment."""
+    return type(part)(**{**settings(part), **QUICK.get(name_of(type(part)), {})})

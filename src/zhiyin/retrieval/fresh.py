@@ -15,6 +15,9 @@ from zhiyin.query import Query
 from zhiyin.retrieval.likeness import profile_vector, renewed
 from zhiyin.stages import Scorer
 
+FURTHEST = 1e6
+"""Grains of age from which it makes no difference: by days, before the first year there was."""
+
 
 @part
 class Fresh(Scorer):
@@ -22,8 +25,8 @@ class Fresh(Scorer):
 
     Items that come after fit without a date are as new as the data. Items of no known date are never given, nor those
     available only after the request's own moment. An undated catalogue without a clock has no fresh items until some
-    are added. Scores lie between 0 and 2: 1 at the data's own present, nearing 2 for items that came later and 0 for old
-    ones, so that neither an item of a wrong year nor the newest of all stands far from the others.
+    are added. Scores lie from 0 to 2: 1 at the data's own present, above for items that came later and below for old ones,
+    so that neither an item of a wrong year nor the newest of all stands far from the others.
     """
 
     grain: float = setting(1.0, above=0)
@@ -94,9 +97,10 @@ class Fresh(Scorer):
 
 
 def _bounded(grains: Doubles) -> Doubles:
-    """A rising map of all numbers to between 0 and 2, 1 at 0: 1 / (1 - x) below, 2 - 1 / (1 + x) above."""
-    near = 1 / (1 + np.abs(grains))
-    return np.asarray(np.where(grains > 0, 2 - near, near), np.float64)
+    """A rising map of all numbers to 0 to 2, 1 at 0: by the logarithm, so that a few new items among many old ones do not
+    make the old ones alike."""
+    far = np.minimum(np.log1p(np.abs(grains)) / np.log1p(FURTHEST), 1.0)
+    return np.asarray(1 + np.sign(grains) * far, np.float64)
 
 
 def _newest_of_many(dates: Doubles) -> float:

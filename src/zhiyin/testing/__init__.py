@@ -9,7 +9,7 @@ Each check raises AssertionError, naming the law that broke. Parts are given wit
 the checks fit copies and leave the part itself alone.
 """
 
-from zhiyin.testing.absurd import ABSURD, check_absurd
+from zhiyin.testing.absurd import ABSURD, check_absurd, check_absurd_facts
 from zhiyin.testing.erasing import check_erasure, dataset_to_erase_from
 from zhiyin.testing.growing import check_extending
 from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dataset
@@ -22,6 +22,7 @@ __all__ = [
     "ABSURD",
     "CHANGES",
     "check_absurd",
+    "check_absurd_facts",
     "check_encoder",
     "check_erasure",
     "check_explainer",
