@@ -123,3 +123,17 @@ def test_the_same_replay_twice_finds_the_same(tmp_path):
 def test_chance_of_its_own_is_noticed(tmp_path):
     once, again = (lived(made_story(), tmp_path / name, DrawsAnew)[2].lists[LIVE] for name in ("once", "again"))
     assert not np.array_equal(once, again)
+
+
+def test_the_frozen_version_is_told_nothing(tmp_path):
+    story = made_story()
+    start = story.cut(SHARE)
+    with World(story, start, recipe_file(tmp_path), tmp_path / "world") as world:
+        frozen = world.frozen()
+        known, items = frozen.store.log.count(), len(frozen.store.catalog.all())
+        facts = Facts.of(story, EventWeights(), start)
+        Living(world, Plan(story, facts, start, np.empty(0, np.int32)), {}, lambda: 0.0).through()
+        assert known == frozen.store.log.count() == (story.times < start).sum()
+        assert items == len(frozen.store.catalog.all()) == len(frozen.live.recommender.items)
+        assert world.workspace.store.log.count() == len(story.events)
+        assert len(world.engine.live.recommender.items) == len(story.item_of) > items
