@@ -216,8 +216,8 @@ def measure(made: Path, new: int, singly: int, live: int) -> Iterator[tuple[str,
             yield f"{new} at once", put_many(port, rng, new, "new")
             yield f"{singly} one by one", put_singly(process, port, rng, singly)
             for batch in range(max(live - new, 0) // 1000):
-                caller.ask("POST", "/items", {"items": [bare(f"live{batch}-{one}", rng) for one in range(1000)]})
-            until(lambda: not waiting(caller), 3600)
+                Caller(port).ask("POST", "/items", {"items": [bare(f"live{batch}-{one}", rng) for one in range(1000)]})
+            until(lambda: not waiting(Caller(port)), 3600)
             yield "memory_after_mb", {name: round(value) for name, value in memory(process.pid).items()}
         with serving(workspace) as (process, _, seconds):
             yield f"start_after_{max(live, new) + singly}_live_items_s", round(seconds, 1)

@@ -7,6 +7,7 @@ import ipaddress
 import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
 KEYS = "keys.json"
 """The file of a workspace's keys; see keys.py."""
+
+SWITCH = 0.0005
+"""Seconds for which a thread that computes keeps Python's lock while others want it, a tenth of Python's own choice: an
+answer gives it back at every large array operation, and would wait so long each time beside a catalogue being read."""
 
 STORE_WAIT = 5.0
 """Seconds that a request waits for a store that another process holds."""
@@ -52,6 +57,7 @@ def run_server(workspace: Workspace, host: str, port: int) -> None:
             "one or more (comma between), or ZHIYIN_OPEN=1 when something before it checks who comes"
         )
     workspace.store.wait_at_most(STORE_WAIT)
+    sys.setswitchinterval(SWITCH)
     with alone_on(workspace.store.file):
         app = create_app(open_engine(workspace, settings))
         print(f"open http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}", flush=True)
