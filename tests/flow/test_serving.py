@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,18 @@ def test_a_new_item_is_recommendable_after_its_put_with_text_only(client: TestCl
     assert "fresh one/2024" in ids(client.get("/items/w01/similar", params={"n": 20}))
     assert ids(client.get("/search", params={"q": "reserve"}))[0] == "fresh one/2024"
     assert client.get("/items/fresh%20one%2F2024").json()["title"] == "Riesling Italy 1 reserve"
+
+
+def test_a_catalogue_that_no_longer_serves_is_let_go(client: TestClient, engine: Engine) -> None:
+    gone = []
+    for number in range(3):
+        assert client.get("/users/ann-1/recommendations").json()["items"]
+        assert client.get("/search", params={"q": "something from France like Merlot"}).json()["items"]
+        assert client.post("/chat", json={"message": "something like Riesling Italy 1", "user_id": "ann-2"}).json()
+        gone += [weakref.ref(engine.live.snapshot.items.tags), weakref.ref(engine.live.snapshot.items)]
+        client.put(f"/items/more-{number}", json={"title": "Malbec Chile", "attributes": {"country": "Chile"}})
+    gc.collect()
+    assert [one() for one in gone] == [None] * 6
 
 
 def test_a_hidden_and_a_deleted_item_never_leave(client: TestClient, engine: Engine) -> None:

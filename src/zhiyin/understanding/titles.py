@@ -16,10 +16,9 @@ _BRACKETS = re.compile(r"[(（][^()（）]*[)）]")
 
 
 class Titles:
-    """The words of every title. items: positions by word."""
+    """The words of every title. postings: positions by word. It keeps no catalogue: it is itself kept as long as that."""
 
     def __init__(self, items: Items) -> None:
-        self.items = items
         self.folded: list[str] = ["" if row.hidden else fold(row.title) for row in items.rows]
         self._names: list[str] = ["" if row.hidden else fold(_BRACKETS.sub(" ", row.title)) for row in items.rows]
         self.postings: dict[str, list[int]] = {}
