@@ -72,7 +72,19 @@ def test_years_after_the_last_event_trending_still_knows_its_order() -> None:
     part = Trending(half_life=1.0).fit(data)
     soon, late = (part.scores([Query(Profile("u"), now=now * DAY)])[0] for now in (3.1, 3000.0))
     assert late.argsort().tolist() == soon.argsort().tolist() == [2, 0, 1]
-    assert late.min() > 0.1
+    assert late.tolist() == soon.tolist(), "both are asked as of the data's own present"
+    assert late.min() > 0
+
+
+def test_nobody_alone_makes_a_trend() -> None:
+    users = [f"u{at}" for at in range(20)]
+    items = Items([Item(one) for one in "abc"])
+    names, days = ["a", "b"] * 10, np.arange(20.0)
+    times = np.append(days, np.full(1000, 19.5)) * DAY
+    data = build([*users, *["robot"] * 1000], items, [*names, *["c"] * 1000], times)
+    scores = Trending(half_life=2.0).fit(data).scores([Query(now=30 * DAY)])[0]
+    assert scores[2] < 0.01 < scores[:2].min()
+    assert scores[2] > 0, "it is known all the same"
 
 
 def test_without_a_clock_trending_counts_all_events_alike() -> None:

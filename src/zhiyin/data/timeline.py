@@ -78,13 +78,18 @@ class Timeline:
         """People who met the items before now, each counting half per half life of its age. [half lives, items]"""
         return np.asarray(np.exp2(self.halvings(now, items)), np.float64)
 
-    def halvings(self, now: float, items: Ints) -> Doubles:
-        """log2 of what decayed gives, which still tells the old from the very old; -inf for nobody. [half lives, items]"""
+    def halvings(self, now: float, items: Ints, without_last: bool = False) -> Doubles:
+        """log2 of what decayed gives, which still tells the old from the very old; -inf for nobody. [half lives, items]
+
+        without_last: leave out the person who met each item last; nobody alone makes a trend.
+        """
         _, last = self.before(now, items)
         if not len(self.moments):
             return np.full((len(self.half_lives), len(items)), -np.inf)
         ages = self.clamped(now) - np.minimum(self.moments[last], self.present)
-        found = np.log2(self.sums[:, last]) - ages[None, :] / (self.half_lives[:, None] * DAY)
+        sums = self.sums[:, last] - 1 if without_last else self.sums[:, last]
+        counted = np.where(sums > 1e-12, np.log2(np.maximum(sums, 1e-12)), -np.inf)
+        found = counted - ages[None, :] / (self.half_lives[:, None] * DAY)
         return np.where(last >= 0, found, -np.inf)
 
     def clamped(self, now: float) -> float:

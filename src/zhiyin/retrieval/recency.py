@@ -46,8 +46,12 @@ def halvings(dataset: Dataset, half_life: float) -> Doubles:
 
 def with_tail(found: Doubles) -> Floats:
     """Faded likes from their log2, with a tail that never underflows: after years of quiet the order is what it was."""
-    tail = np.where(np.isfinite(found), TAIL / (1 + np.maximum(-found, 0)), 0.0)
-    return np.asarray(np.exp2(found) + tail, np.float32)
+    return np.asarray(np.exp2(found) + tail(found), np.float32)
+
+
+def tail(found: Doubles) -> Doubles:
+    """A small number that rises with the log2 of faded likes; 0 for none."""
+    return np.where(np.isfinite(found), TAIL / (1 + np.maximum(-found, 0)), 0.0)
 
 
 def newest_tenth(dataset: Dataset) -> Cases | None:

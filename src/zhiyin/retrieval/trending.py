@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Floats
+from zhiyin.arrays import NEVER, Array, Floats, Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import Timeline
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.retrieval.recency import fitting_half_life, with_tail
+from zhiyin.retrieval.recency import fitting_half_life, tail
 from zhiyin.stages import Scorer
 
 
@@ -20,7 +20,8 @@ class Trending(Scorer):
     """Counts of people per item, each halved every half_life days before the request's own moment.
 
     Unlike popular, which counts at the time of fitting, it follows query.now and only reads events strictly before it.
-    Everybody counts once per item, by the last time they took it up. A request long after the data's own present, or of
+    Everybody counts once per item, by the last time they took it up, and who came last to an item does not count at all, so
+    that nobody alone makes a trend; what one person took up follows, newest first. A request long after the data's own present, or of
     no known moment, is answered as of that present: in a quiet time counts do not fade to nothing, and neither a wrong
     year nor one person after years makes what was trending old. Where the data has no clock it counts all time alike.
     """
@@ -47,6 +48,12 @@ class Trending(Scorer):
         if not self.timeline:
             return np.tile(np.where(self.counts > 0, self.counts, NEVER), (len(queries), 1))
         timeline, everything = Timeline.from_state(self.timeline), np.arange(len(self.counts), dtype=np.int32)
-        rows = {now: timeline.halvings(now or np.inf, everything)[0] for now in {query.now for query in queries}}
-        found = np.stack([with_tail(rows[query.now]) for query in queries])
+        rows = {now: _rising(timeline, now or np.inf, everything) for now in {query.now for query in queries}}
+        found = np.stack([rows[query.now] for query in queries])
         return np.where(found > 0, found, NEVER).astype(np.float32)
+
+
+def _rising(timeline: Timeline, now: float, items: Ints) -> Floats:
+    """How much an item is taken up by more than one person, and far below by anybody. [items]"""
+    several, anybody = (timeline.halvings(now, items, alone)[0] for alone in (True, False))
+    return np.asarray(np.exp2(several) + tail(anybody), np.float32)
