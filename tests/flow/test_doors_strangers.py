@@ -16,8 +16,7 @@ from serving_world import fill
 
 from zhiyin.audit import AUDIT, ERASED, Audit
 from zhiyin.errors import SettingError
-from zhiyin.serving.app import create_app
-from zhiyin.serving.callers import Needs, needs_no_key
+from zhiyin.serving.callers import needs_no_key
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.keys import SCOPES, KeyFile, Keyring
 from zhiyin.serving.rates import Guesses, neighbourhood
@@ -198,11 +197,24 @@ def test_each_scope_opens_its_own_routes_and_no_others(engine: Engine, tmp_path:
     assert file.path.stat().st_mode & 0o077 == 0
 
 
-def test_every_route_asks_for_a_scope_or_is_known_to_be_open(engine: Engine) -> None:
-    for route in create_app(engine).routes:
-        asks = [one for one in getattr(route, "dependencies", ()) if isinstance(one.dependency, Needs)]
-        path = getattr(route, "path", "")
-        assert asks or needs_no_key(path) or path in ("/docs", "/openapi.json", "/web", ""), path
+def test_every_operation_of_the_schema_is_closed_to_a_key_without_its_scope(engine: Engine, tmp_path: Path) -> None:
+    """Over HTTP and from the schema, so that a new route that forgets its scope is found."""
+    file = KeyFile(tmp_path / "keys.json")
+    weak = file.add("weak", ["events"], time.time())
+    opened = set()
+    with served(engine, key_file=file.path) as port:
+        paths = ask(port, "GET", "/openapi.json", X_API_Key=weak)[1]["paths"]
+        for path, table in paths.items():
+            for method in table:
+                filled = path.replace("{item_id}", "w01").replace("{user_id}", "ann-1").replace("{version}", "0001")
+                body = {} if "requestBody" in table[method] else None
+                query = "?version=1" if path.endswith("profile/rollback") else "?q=x" if path == "/search" else ""
+                if needs_no_key(path):
+                    continue
+                assert ask(port, method.upper(), filled + query, body)[0] == 401, (method, path)
+                if ask(port, method.upper(), filled + query, body, X_API_Key=weak)[0] != 403:
+                    opened.add((method, path))
+    assert opened == {("post", "/events")}
 
 
 def test_a_file_of_keys_that_breaks_or_goes_opens_nothing(tmp_path: Path) -> None:

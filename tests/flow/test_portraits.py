@@ -59,7 +59,7 @@ def test_a_portrait_is_written_after_the_events_an_edit_takes_it_back_and_so_doe
         assert ["grapes", "Merlot"] not in [one["topic"] for one in edited["interests"]]
         back = client.post("/users/u/profile/rollback?version=1").json()
         assert (back["summary"], back["version"], back["refusals"]) == ("Takes to Merlot.", 3, [])
-        assert client.post("/users/u/profile/rollback?version=77").status_code == 422
+        assert client.post("/users/u/profile/rollback?version=77").status_code == 404
 
 
 def test_a_user_who_is_deleted_while_the_model_thinks_stays_deleted():

@@ -27,7 +27,7 @@ from zhiyin.serving.forgetting import forget_with
 from zhiyin.serving.gate import Gate
 from zhiyin.serving.measurements import Measurements
 from zhiyin.serving.operations import WEB, Assets, make_health, make_operations, make_page, make_sessions
-from zhiyin.serving.paths import IdPaths
+from zhiyin.serving.paths import IdPaths, closed
 from zhiyin.serving.pictures import make_pictures
 from zhiyin.serving.pools import Pools
 from zhiyin.serving.portraits import make_portraits
@@ -58,14 +58,14 @@ def create_app(engine: Engine) -> FastAPI:
     app.state.measurements = Measurements(engine)
     app.openapi = lambda: openapi_of(app, callers.keyring.guarded)  # type: ignore[method-assign]
     _say_failures(app)
-    app.include_router(make_page(app))
-    app.include_router(make_health(engine, readiness))
-    app.include_router(make_operations(app, engine, pools, audited))
-    app.include_router(make_sessions(callers))
-    app.include_router(make_portraits(engine, pools, audited))
-    app.include_router(make_pictures(engine, pools))
-    app.include_router(make_routes(engine, pools, audited))
-    app.include_router(make_chat(engine, pools))
+    app.include_router(closed(make_page(app)))
+    app.include_router(closed(make_health(engine, readiness)))
+    app.include_router(closed(make_operations(app, engine, pools, audited)))
+    app.include_router(closed(make_sessions(callers)))
+    app.include_router(closed(make_portraits(engine, pools, audited)))
+    app.include_router(closed(make_pictures(engine, pools)))
+    app.include_router(closed(make_routes(engine, pools, audited)))
+    app.include_router(closed(make_chat(engine, pools)))
     forget_with(engine)
     if audited.audit is not None:
         engine.on_forget.append(audited.audit.forget)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from zhiyin.profile import Profile
 from zhiyin.query import Condition, Query
 from zhiyin.recommender import FOR_YOU, positions
+from zhiyin.serving.failures import Refused
 from zhiyin.serving.snapshot import Snapshot
 from zhiyin.understanding.extract import about
 
@@ -33,11 +34,14 @@ def question(
     request_id: str = "",
     at_once: bool = False,
 ) -> Query:
-    """A request. The related shelf without seeds is about the newest liked item. Raises UnknownId for an unknown seed.
+    """A request. The related shelf without seeds is about the newest liked item. Raises UnknownId for an unknown seed,
+    Refused for an unknown shelf.
 
     at_once: raise Waits rather than ask an encoder.
     """
     items = snapshot.items
+    if shelf not in (FOR_YOU, *snapshot.recommender.shelves):
+        raise Refused(404, "unknown_shelf", f"no shelf is called '{shelf}'; see /models for those there are")
     chosen = positions(items, seeds)
     if shelf == "related" and not len(chosen):
         chosen = profile.history.newest_first[:1]

@@ -39,7 +39,11 @@ STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string"},
+                "schema": {
+                    "type": "object",
+                    "properties": {"event": {"enum": ["read", "text", "items", "done"]}, "data": {"type": "string"}},
+                    "required": ["event", "data"],
+                },
                 "example": 'event: text\ndata: {"text": "These come closest."}\n\n',
             }
         }

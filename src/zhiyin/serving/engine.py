@@ -124,8 +124,7 @@ class Engine:
         """
         begun = self.impressions.begin()
         live, request_id, now = self.live, uuid4().hex, self.clock()
-        snapshot = live.snapshot
-        items = snapshot.items
+        items = (snapshot := live.snapshot).items
         known = live.profiles.known(user_id, snapshot) if user_id else Profile()
         if known is None and at_once:
             raise Waits

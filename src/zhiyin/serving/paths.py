@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
+from fastapi import APIRouter, Response
+from fastapi.routing import APIRoute
 from starlette.convertors import Convertor, register_url_convertor
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 SLASH = "\ufdd0"
@@ -45,6 +48,36 @@ class IdPaths:
             marked = _ENCODED.sub(quote(SLASH).encode(), raw.partition(b"?")[0])
             scope = {**scope, "path": unquote(marked.decode("ascii", "replace"))}
         await self.app(scope, receive, send)
+
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
+
+
+def closed(router: APIRouter) -> APIRouter:
+    """A router that answers 405, with what is allowed, to every other method of its paths.
+
+    Otherwise PUT /items/x/similar would be the item "x/similar", and the Allow header would name one method of several.
+    """
+    methods: dict[str, set[str]] = {}
+    last: dict[str, int] = {}
+    for place, route in enumerate(router.routes):
+        if isinstance(route, APIRoute):
+            methods.setdefault(route.path, set()).update(route.methods or ())
+            last[route.path] = place
+    kept = []
+    for place, route in enumerate(router.routes):
+        kept.append(route)
+        if isinstance(route, APIRoute) and last[route.path] == place:
+            kept.append(_refusing(route.path, methods[route.path]))
+    router.routes[:] = kept
+    return router
+
+
+def _refusing(path: str, allowed: set[str]) -> APIRoute:
+    async def refuse() -> Response:
+        raise HTTPException(405, "Method Not Allowed", {"Allow": ", ".join(sorted(allowed))})
+
+    return APIRoute(path, refuse, methods=sorted(METHODS - allowed), include_in_schema=False)
 
 
 register_url_convertor("id", IdConvertor())

@@ -17,6 +17,7 @@ from zhiyin.ports import LanguageModel, StoredProfile
 from zhiyin.serving import wire, wire_out
 from zhiyin.serving.audit import Audited
 from zhiyin.serving.engine import Engine
+from zhiyin.serving.failures import Refused
 from zhiyin.serving.pools import Pools
 from zhiyin.serving.routes import ADMIN, UserId, reply
 from zhiyin.understanding.portrait import due, portrayed, rolled_back
@@ -112,6 +113,8 @@ def make_portraits(engine: Engine, pools: Pools, audited: Audited) -> APIRouter:
         """Make an earlier version of a user's profile the newest again; their events stay as they are."""
 
         def back() -> None:
+            if engine.store.profiles.get(user_id, version) is None:
+                raise Refused(404, "unknown_version", f"the profile of '{user_id}' has no version {version}")
             rolled_back(engine.store.profiles, user_id, version)
             engine.live.profiles.drop(user_id)
 

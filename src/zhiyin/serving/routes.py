@@ -30,6 +30,7 @@ from zhiyin.serving.callers import Needs
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.failures import Refused
 from zhiyin.serving.feedback import take_events
+from zhiyin.serving.keys import SCOPES
 from zhiyin.serving.pools import Pools
 
 ItemId = Annotated[wire.Id, Path(description="The item's id; may hold slashes.")]
@@ -41,17 +42,15 @@ Filter = Annotated[
     Query(max_length=20, description="attribute:value, attribute:one|two, or attribute:10..14 for a range."),
 ]
 Weights = Annotated[
-    list[Annotated[str, StringConstraints(max_length=160, pattern=r"^[^\x00:]+:[-+.0-9eE]+$")]],
+    list[Annotated[str, StringConstraints(max_length=160, pattern=r"^[^\x00:]+:[-+]?[0-9]{1,9}(\.[0-9]{1,9})?$")]],
     Query(
         max_length=16, description="action:weight, of what the ranker predicts, such as like:2; for this request alone."
     ),
 ]
 Asked = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
 
-EVENTS, READ, WRITE = ([Depends(Needs(scope))] for scope in ("events", "read", "write"))
-ADMIN = [Depends(Needs("admin"))]
+EVENTS, READ, WRITE, ADMIN = ([Depends(Needs(scope))] for scope in SCOPES)
 """What a route asks of a key."""
-
 SHORT = 20_000
 """Bytes of a body that the loop may read itself, in a fraction of a millisecond."""
 
@@ -125,8 +124,8 @@ def _answers(router: APIRouter, engine: Engine, pools: Pools) -> None:
         raw = await request.body()
         if len(raw) > SHORT:
             return await pools.encoding(lambda: reply(recommend_body(engine, message(raw, wire.RecommendationsIn))))
-        body = message(raw, wire.RecommendationsIn)
-        return await answered(partial(recommend_body, engine, body), body.user_id, body.text)
+        asked = message(raw, wire.RecommendationsIn)
+        return await answered(partial(recommend_body, engine, asked), asked.user_id, asked.text)
 
     @router.get(
         "/items/{item_id:id}/similar", response_model=wire.AnswerOut, tags=["recommendations"], dependencies=READ

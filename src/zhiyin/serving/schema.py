@@ -21,6 +21,9 @@ TAKEN: tuple[type[BaseModel], ...] = (
 )  # fmt: skip
 """Messages that routes read themselves."""
 
+NAME = 128
+"""Characters of a name at most; see wire.Name."""
+
 METHODS = ("get", "post", "put", "patch", "delete")
 
 ALWAYS = {
@@ -51,6 +54,7 @@ def openapi_of(app: FastAPI, guarded: bool) -> dict[str, Any]:
     schemas.update(own["$defs"])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    _close_names(schemas)
     if guarded:
         made["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
     for path, method, operation in _operations(made):
@@ -59,6 +63,22 @@ def openapi_of(app: FastAPI, guarded: bool) -> dict[str, Any]:
             operation["security"] = [{"key": []}]
     app.openapi_schema = made
     return made
+
+
+def _close_names(schema: Any) -> None:
+    """Say of tables that their names, too, must fit: pydantic lets every other name hold anything."""
+    if isinstance(schema, list):
+        for one in schema:
+            _close_names(one)
+    elif isinstance(schema, dict):
+        patterns = schema.get("patternProperties")
+        if isinstance(patterns, dict) and len(patterns) == 1:
+            ((pattern, values),) = patterns.items()
+            del schema["patternProperties"]
+            names = {"type": "string", "pattern": pattern, "minLength": 1, "maxLength": NAME}
+            schema |= {"additionalProperties": values, "propertyNames": names}
+        for one in schema.values():
+            _close_names(one)
 
 
 def _operations(made: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -10,26 +10,31 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, S
 
 from zhiyin.data import times
 from zhiyin.ids import LONGEST, plain
-from zhiyin.kinds import DEFAULT, known_kind
+from zhiyin.kinds import DEFAULT, KINDS, known_kind
 
-Id = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]+$"),
-    BeforeValidator(plain, json_schema_input_type=str),
-]
-NoId = Annotated[
-    str,
-    StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$"),
-    BeforeValidator(plain, json_schema_input_type=str),
-]
+_SOME = StringConstraints(
+    min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"
+)
+_ANY = StringConstraints(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$")
+Id = Annotated[str, _SOME, BeforeValidator(plain, json_schema_input_type=Annotated[str, _SOME] | int)]
+NoId = Annotated[str, _ANY, BeforeValidator(plain, json_schema_input_type=Annotated[str, _ANY] | int)]
 """An id that may be left out."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Value = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00]*$")]
 Long = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-1e15, le=1e15)]
 Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
-Count = Annotated[int, Field(ge=1, le=100)]
-Version = Annotated[int, Field(ge=0, le=2**31 - 1)]
+
+
+def whole(value: Any) -> Any:
+    """A whole number, which JSON may write as 5 or 5.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+
+
+WHOLE = BeforeValidator(whole)
+"""Stands last: what stands after it would be checked, and not be in the schema."""
+Count = Annotated[int, Field(ge=1, le=100), WHOLE]
+Version = Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE]
 """A profile's version; no store counts further."""
 Topic = tuple[Name, Value]
 Language = Literal["en", "zh"]
@@ -64,8 +69,20 @@ LATEST = 1e11
 """Seconds since 1970 at most: the year 5138. A later number is no number of seconds."""
 
 
+ISO = (
+    r"^(19[7-9]\d|2\d{3})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|1\d|2[0-8]))"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$"
+)
+"""The form of a time that the schema names; other forms that people write are read too."""
+
 Time = Annotated[
-    float, BeforeValidator(seconds, json_schema_input_type=float | str), Field(ge=0, le=LATEST, allow_inf_nan=False)
+    float,
+    BeforeValidator(
+        seconds,
+        json_schema_input_type=Annotated[float, Field(ge=0, le=LATEST)]
+        | Annotated[str, StringConstraints(pattern=ISO)],
+    ),
+    Field(ge=0, le=LATEST, allow_inf_nan=False),
 ]
 
 
@@ -74,7 +91,10 @@ def kind(value: Any, info: ValidationInfo) -> Any:
     return known_kind(value, (info.context or {}).get("kinds", {})) if isinstance(value, str) else value
 
 
-EventType = Annotated[str, StringConstraints(max_length=128), BeforeValidator(kind)]
+EventType = Annotated[
+    str, StringConstraints(max_length=128), BeforeValidator(kind, json_schema_input_type=Literal[KINDS])
+]
+"""The schema names our kinds; their usual names, and those that a shop gave, are read too."""
 
 
 class Wire(BaseModel):
@@ -96,7 +116,7 @@ class EventIn(Wire):
     """text: what a comment, a search or a message says."""
     session_id: Id | None = None
     request_id: Id | None = None
-    position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    position: Annotated[int, Field(ge=0, le=1_000_000), WHOLE] | None = None
     propensity: Annotated[float, Field(gt=0, le=1)] | None = None
     event_id: Id | None = None
 
@@ -174,6 +194,16 @@ class ProfileEdit(Wire):
 class ConditionIn(Wire):
     """A filter on one attribute: equal to one of values, or a number from least to most."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["values"], "properties": {"values": {"minItems": 1}}},
+                {"required": ["least"], "properties": {"least": {"type": "number"}}},
+                {"required": ["most"], "properties": {"most": {"type": "number"}}},
+            ]
+        }
+    )
+
     attribute: Name
     values: list[Value] = Field(default_factory=list, max_length=200)
     least: Number | None = None
@@ -206,7 +236,7 @@ class RecommendationsIn(Wire):
     language: Language = "en"
     explain: bool = True
     trace: bool = False
-    seed: int | None = Field(None, ge=0, lt=2**32)
+    seed: Annotated[int, Field(ge=0, lt=2**32), WHOLE] | None = None
 
 
 class SessionIn(Wire):
