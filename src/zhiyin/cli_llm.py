@@ -87,7 +87,6 @@ def finetune(
     history: Annotated[int, typer.Option(min=1, max=50, help="Titles told before the next one.")] = 5,
     learning_rate: Annotated[float, typer.Option(min=0)] = 3e-4,
     users: Annotated[int, typer.Option(min=1, help="Held-out users to measure on.")] = 60,
-    minutes: Annotated[float, typer.Option(min=0, help="Learn no longer than this; 0 for no limit.")] = 30,
     seed: int = 0,
 ) -> None:
     """Teach a local model which title comes next (LoRA), and report its loss and ranking before and after.
@@ -99,7 +98,7 @@ def finetune(
     from zhiyin.llm.finetune import Tuning, finetune
     from zhiyin.llm.tuning_report import as_text
 
-    tuning = Tuning(steps, batch, rank, history, learning_rate, users, seed, minutes)
+    tuning = Tuning(steps, batch, rank, history, learning_rate, users, seed)
     with Console() as console:
         if data is None:
             from zhiyin.recipe import load_recipe

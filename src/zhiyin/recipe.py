@@ -35,6 +35,10 @@ TOP = (
 )
 
 
+GONE = {"minutes": " Training no longer stops by the clock: say steps, how many batches are learned from at most."}
+"""Keys that recipes of earlier days may hold, and what to say now."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """What to build: event weights, encoders by vector space, and the recommender with its parts.
@@ -144,7 +148,7 @@ class _Reader:
         for key in table:
             if key not in allowed:
                 near = difflib.get_close_matches(key, allowed, 1)
-                hint = f" Did you mean '{near[0]}'?" if near else ""
+                hint = GONE.get(key) or (f" Did you mean '{near[0]}'?" if near else "")
                 inside = f" in [{table_name}]" if table_name else ""
                 raise SettingError(
                     f"{self.where}{self.line_of(key)}: unknown key '{key}'{inside}. Allowed: {', '.join(allowed)}.{hint}"

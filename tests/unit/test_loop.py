@@ -90,8 +90,14 @@ def test_global_chance_and_threads_are_left_as_they_were():
 
 def test_a_spent_budget_ends_before_the_next_epoch():
     model, epochs = line(), []
-    train(model, 64, 16, squared(model), LoopSettings(seconds=0), progress=lambda state: epochs.append(state.epoch))
-    assert epochs == []
+    train(model, 64, 16, squared(model), LoopSettings(steps=11), progress=lambda state: epochs.append(state.epoch))
+    assert epochs == [1, 2], "four batches an epoch, and a third would need twelve"
+
+
+def test_one_epoch_is_run_however_small_the_budget():
+    model, epochs = line(), []
+    train(model, 64, 16, squared(model), LoopSettings(steps=1), progress=lambda state: epochs.append(state.epoch))
+    assert epochs == [1]
 
 
 def test_the_learning_rate_cools_by_epoch():

@@ -16,7 +16,7 @@ from zhiyin.data.weights import EventWeights
 from zhiyin.errors import SettingError
 from zhiyin.evaluation.evaluate import evaluate
 from zhiyin.evaluation.report import Report, Trial, write_report
-from zhiyin.evaluation.tune import PATIENCE, tune
+from zhiyin.evaluation.tune import TRAININGS, tune
 from zhiyin.ingest.source import dataset_of, shows_unlisted
 from zhiyin.part import settings
 from zhiyin.progress import Progress, silent
@@ -47,7 +47,7 @@ def run_evaluation(
     core: int | None = None,
     users: int | None = None,
     seed: int = 0,
-    patience: float = PATIENCE,
+    trainings: int = TRAININGS,
     mask: str = "recipe",
     cache_path: Path | None = None,
     asked: Asked = NOTHING,
@@ -68,7 +68,7 @@ def run_evaluation(
     if users is not None and users < len(split.test):
         notes.append(f"a random sample of {users:,} of {len(split.test):,} test cases, seed {seed}")
         split = replace(split, test=split.test.sample(users, seed))
-    report = _measured(recipe, split, named(data), tune_budget, patience, seed, notes, progress)
+    report = _measured(recipe, split, named(data), tune_budget, trainings, seed, notes, progress)
     write_report(report, json_path, html_path)
     return report
 
@@ -144,18 +144,18 @@ def _measured(
     split: Split,
     data: str,
     budget: int,
-    patience: float,
+    trainings: int,
     seed: int,
     notes: list[str],
     progress: Progress,
 ) -> Report:
     if not budget:
         return evaluate(recipe, split, data=data, notes=notes, seed=seed, progress=progress)
-    tuned = tune(recipe, split, budget=budget, patience=patience, seed=seed, progress=progress)
+    tuned = tune(recipe, split, budget=budget, trainings=trainings, seed=seed, progress=progress)
     seconds = {"tune": sum(trial.seconds for trial in tuned.trials)}
     notes.append(
-        f"settings of parts and baselines picked by NDCG@10 on validation: at most {budget} trials each, no fit "
-        f"begun after {patience:.0f} CPU seconds: {_choices(tuned.trials)}"
+        f"settings of parts and baselines picked by NDCG@10 on validation: at most {budget} trials each, "
+        f"{trainings} for what trains in epochs: {_choices(tuned.trials)}"
     )
     return evaluate(
         tuned.recipe, split, data=data, baselines=tuned.baselines, trials=tuned.trials, seconds=seconds, notes=notes,

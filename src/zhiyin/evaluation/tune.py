@@ -26,8 +26,9 @@ from zhiyin.recommender import Recommender
 
 USERS = 3000
 """Validation users a trial is measured on."""
-PATIENCE = 150.0
-"""CPU seconds after which a part is not fitted again: a busy machine must not choose other settings."""
+TRAININGS = 2
+"""Times that a part which trains in epochs is fitted at most. Fits are counted, not seconds: a busy machine must not choose
+other settings than an idle one."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,15 @@ def tune(
     *,
     budget: int,
     users: int = USERS,
-    patience: float = PATIENCE,
+    trainings: int = TRAININGS,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Tuned:
     """Try `budget` settings of every retriever and every baseline, fitted on split.fit, asked split.valid.
 
     The values tried are those a part's `tune=` grids name. The recipe's own settings are the first trial and stay
-    unless another has a higher NDCG@10. patience: after so many CPU seconds a part is not fitted
-    again (once always), and only what needs no fit is tried.
+    unless another has a higher NDCG@10. trainings: a part that trains in epochs is
+    fitted no more often than this, and then only what needs no fit is tried.
     """
     asked = split.valid.sample(users, seed)
     targets = Targets.of(asked.targets)
@@ -65,7 +66,7 @@ def tune(
         return float(per_user(lists, targets, (10,), ("ndcg",))["ndcg@10"].mean())
 
     def search(name: str, part: Any) -> Search:
-        found = Search(name, part, split.fit, measure, budget, patience, np.random.default_rng(seed))
+        found = Search(name, part, split.fit, measure, budget, trainings, np.random.default_rng(seed))
         progress(f"tune {name} on validation")
         found.run()
         return found
@@ -98,13 +99,13 @@ class Search:
     dataset: Dataset
     measure: Callable[[Any], float]
     budget: int
-    patience: float
+    trainings: int
     rng: np.random.Generator
     trials: list[Trial] = field(default_factory=list)
     best: dict[str, Any] = field(default_factory=dict)
     score: float = -1.0
     fitted: Any = None
-    started: float = 0.0
+    fits: int = 0
 
     @property
     def grids(self) -> dict[str, tuple[Any, ...]]:
@@ -125,7 +126,6 @@ class Search:
         grids = self.grids
         if not grids or self.budget < 1:
             return
-        self.started = time.process_time()
         self.attempt(self.best)
         for name, values in grids.items():
             for value in values:
@@ -141,7 +141,7 @@ class Search:
         shown = {name: wanted[name] for name in self.grids}
         if len(self.trials) >= self.budget or any(trial.settings == shown for trial in self.trials):
             return
-        if self.trials and not self.serves(wanted) and time.process_time() - self.started > self.patience:
+        if not self.serves(wanted) and "epochs" in wanted and self.fits >= max(self.trainings, 1):
             return
         began = time.perf_counter()
         try:
@@ -156,6 +156,7 @@ class Search:
     def with_fit(self, wanted: Mapping[str, Any]) -> Any:
         """A fitted part with these settings; the best one's learned fields serve where fit would read nothing new."""
         if not self.serves(wanted):
+            self.fits += 1
             return type(self.part)(**wanted).fit(self.dataset)
         part = copy.copy(self.fitted)
         for one in settings_of(type(part)):

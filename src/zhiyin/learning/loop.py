@@ -1,10 +1,9 @@
-"""The training loop that every torch part shares: early stop, gradient clipping, time budget, checkpoints that resume."""
+"""The training loop that every torch part shares: early stop, gradient clipping, a budget of steps, checkpoints that resume."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-FREE = ("epochs", "patience", "seconds", "threads", "device")
+FREE = ("epochs", "patience", "steps", "threads", "device")
 """Settings that may differ when a training is resumed: neither its length nor where it runs changes what it is."""
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How to train. seconds: the budget of wall time, None for no limit; checked after each epoch.
+    """How to train. steps: batches learned from at most, 0 for no limit; only whole epochs are run, at least one.
 
-    patience: epochs without a better validation value before stopping. clip: the longest gradient allowed. threads:
+    Nothing stops by the clock, so that a busy machine learns what an idle one does. patience: epochs without a better validation value before stopping. clip: the longest gradient allowed. threads:
     torch threads while training, None to leave them. betas: of AdamW; .98 is the sequence models' usual second value.
     device: a torch device, or "auto", see device_of. precision: of products, see halved. cooling: what the learning rate
     is multiplied by after each epoch. slower: beginnings of parameters' names, and the share of the learning rate they
@@ -45,13 +44,17 @@ class LoopSettings:
     betas: tuple[float, float] = (0.9, 0.98)
     clip: float = 5.0
     seed: int = 0
-    seconds: float | None = None
+    steps: int = 0
     threads: int | None = None
     device: str = "cpu"
     precision: str = "float32"
     cooling: float = 1.0
     slower: tuple[tuple[str, float], ...] = ()
     warmup: int = 0
+
+    def most_epochs(self, batches: int) -> int:
+        """Epochs at most. batches: of one epoch."""
+        return min(self.epochs, max(self.steps // max(batches, 1), 1)) if self.steps else self.epochs
 
 
 @dataclass
@@ -108,11 +111,9 @@ def train(
     state, best = Progress(), weights_of(model)
     if checkpoint is not None and (checkpoint / "progress.json").exists():
         state, best = _resume(checkpoint, named, model, optimizer)
-    begun = time.monotonic()
+    epochs = settings.most_epochs(-(-rows // batch))
     with _own_chance(settings.threads):
-        while state.epoch < settings.epochs and state.epoch - state.best_epoch < settings.patience:
-            if settings.seconds is not None and time.monotonic() - begun >= settings.seconds:
-                break
+        while state.epoch < epochs and state.epoch - state.best_epoch < settings.patience:
             state.epoch += 1
             _epoch(model, optimizer, rows, batch, loss, settings, state.epoch)
             model.eval()

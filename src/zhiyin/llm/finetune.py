@@ -32,7 +32,7 @@ LETTERS = 100
 """Of one item's line; the rest of a long title says little more."""
 
 ROUND = 25
-"""Batches between two looks at held-out users and at the clock."""
+"""Batches between two looks at held-out users."""
 
 WATCHED = 24
 """Held-out users looked at between rounds; all of them are measured before and after."""
@@ -40,10 +40,7 @@ WATCHED = 24
 
 @dataclass(frozen=True)
 class Tuning:
-    """How to tune. steps: batches to learn from. rank: of the change. history: titles told. users: held out to measure on.
-
-    minutes: learning ends after the round in which they are over, 0 for no limit.
-    """
+    """How to tune. steps: batches to learn from. rank: of the change. history: titles told. users: held out to measure on."""
 
     steps: int = 200
     batch: int = 8
@@ -52,7 +49,6 @@ class Tuning:
     learning_rate: float = 3e-4
     users: int = 60
     seed: int = 0
-    minutes: float = 30.0
     device: str = "cpu"
     precision: str = "auto"
 
@@ -297,7 +293,7 @@ def _learn(
 
     settings = LoopSettings(
         epochs=rounds, patience=3, learning_rate=tuning.learning_rate, clip=1.0, seed=tuning.seed, betas=(0.9, 0.999),
-        device=tuning.device, precision=tuning.precision, seconds=60 * tuning.minutes or None,
+        device=tuning.device, precision=tuning.precision,
     )  # fmt: skip
     train(torch.nn.ParameterDict(learned), size, tuning.batch, loss, settings, validate=validate)
     if tuning.device != "cpu":

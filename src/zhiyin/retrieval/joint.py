@@ -79,8 +79,8 @@ class Joint(Scorer):
     """Epochs without a better NDCG@10 on held-out last events before training stops."""
     validated: int = setting(1000, least=0)
     """Users, a third of all at most, whose last event is kept out of training to stop by; with 0 all epochs are run."""
-    minutes: float = setting(0.0, least=0)
-    """Wall time after which no epoch begins; 0 for no limit."""
+    steps: int = setting(0, least=0)
+    """Batches learned from at most in one training, 0 for no limit; whole epochs are run, at least one."""
     seed: int = setting(0, least=0)
     """Of weights, order and dropout."""
 
@@ -140,7 +140,7 @@ class Joint(Scorer):
         """The two trainings, one after the other."""
         how = LoopSettings(
             epochs=self.epochs, patience=self.patience, learning_rate=self.learning_rate, seed=self.seed,
-            seconds=self.minutes * 60 or None, slower=(("text.", self.encoder_rate),),
+            steps=self.steps, slower=(("text.", self.encoder_rate),),
         )  # fmt: skip
         begun = {"resting": replace(how, epochs=self.resting)} if self.resting else {}
         return {**begun, "fit": replace(how, warmup=self.warmup, seed=self.seed + len(begun))}

@@ -86,8 +86,8 @@ class NextItem(Scorer):
     refit_rate: float = setting(0.0, least=0, most=1)
     """The share of learning_rate with which it goes on; 0 for four times the share of events that are new, a tenth at
     least: a fast start would undo what a slow end found, and a slow one would not learn a quarter of the data."""
-    minutes: float = setting(0.0, least=0)
-    """Wall time after which no epoch begins; 0 for no limit."""
+    steps: int = setting(0, least=0)
+    """Batches learned from at most in one training, 0 for no limit; whole epochs are run, at least one."""
     precision: str = setting("auto", options=("auto", "float32", "bfloat16"))
     """Of products in training; "auto" takes bfloat16 where the processor has it."""
     device: str = setting("auto")
@@ -204,7 +204,7 @@ class NextItem(Scorer):
     def _loop(self, epochs: int, rate: float = 1.0) -> LoopSettings:
         return LoopSettings(
             epochs=epochs, patience=self.patience, learning_rate=self.learning_rate * rate, seed=self.seed,
-            seconds=self.minutes * 60 or None, device=self.device, precision=self.precision,
+            steps=self.steps, device=self.device, precision=self.precision,
             cooling=self.cooling,
         )  # fmt: skip
 
