@@ -83,8 +83,14 @@ def opinions_of(scores: Array, reference: Bools | None = None, new: Bools | None
     bottom = np.where(steady, _knee((low - middle) / wide), 0.0) - BEHIND
     # A source that knows none of the candidates has no opinion; one that knows only new ones puts them all alike.
     bottom = np.where(known.any(0), bottom, 0.0)
-    standard = np.where(known, standard, bottom).astype(np.float32)
-    return Opinions(standard, _places(values, known, measured).astype(np.float32), new, bottom.astype(np.float32))
+    standard = np.where(known, standard, bottom)
+    places = _places(values, known, measured)
+    return Opinions(_settled(standard), _settled(places), new, _settled(bottom))
+
+
+def _settled(values: Doubles) -> Floats:
+    """Rounded, so that what is lost in adding and dividing great numbers is no opinion. Same shape."""
+    return np.round(values, 5).astype(np.float32)
 
 
 def in_spans(scores: Array, new: Bools | None = None) -> Floats:

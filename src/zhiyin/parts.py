@@ -52,6 +52,7 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "rank": {
         "blend": "zhiyin.ranking.blend:Blend",
+        "listwise": "zhiyin.ranking.listwise:Listwise",
         "boosted": "zhiyin.ranking.boosted:Boosted",
         "wide_deep": "zhiyin.ranking.wide_deep:WideDeep",
         "deepfm": "zhiyin.ranking.deepfm:DeepFM",

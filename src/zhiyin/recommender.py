@@ -20,7 +20,7 @@ from zhiyin.profile import History
 from zhiyin.query import Query
 from zhiyin.ranking.value import value
 from zhiyin.reranking.filters import Allowed
-from zhiyin.retrieval.merge import merge
+from zhiyin.retrieval.merge import best_of, merge
 from zhiyin.retrieval.wish import WISH, Wish
 from zhiyin.stages import (
     Answering,
@@ -226,7 +226,7 @@ class Recommender:
             with traces[0].step("retrieve", name) as step:
                 part = parts[name] = self._answering(name, queries)
                 asked = [min(self._count(name) * widen + one, max(len(self.items), 1)) for one in seen]
-                found[name] = listed = self._listed(part, queries, asked)
+                found[name] = listed = best_of(part, queries, asked, self._fitted(), len(self.items))
                 step.kept = len(listed[0])
             more = [
                 known or own <= len(one) < len(self.items) for known, one, own in zip(more, listed, asked, strict=True)
@@ -248,24 +248,6 @@ class Recommender:
 
     def _count(self, name: str) -> int:
         return self.wish.n if name == WISH else self.per_source[name]
-
-    def _listed(self, part: Answering, queries: Sequence[Query], asked: Sequence[int]) -> list[Candidates]:
-        """Each query's best from a source: as many as asked for among the items of the fit, and beside them, in order, as
-        many newer ones at most, so that no newer item takes another's place among the candidates."""
-        count, known = max(asked), self._fitted()
-        while True:
-            # One call for the whole batch, then each query keeps what it would have got alone.
-            found = part.retrieve(queries, count)
-            if known >= len(self.items):
-                return [one.first(own) for one, own in zip(found, asked, strict=True)]
-            kept = [_with_newer(one, own, known) for one, own in zip(found, asked, strict=True)]
-            lacking = [
-                len(one) == count and int((some.items < known).sum()) < own
-                for one, some, own in zip(found, kept, asked, strict=True)
-            ]
-            if count >= len(self.items) or not any(lacking):
-                return kept
-            count = min(4 * count, len(self.items))
 
     def _answering(self, name: str, queries: Sequence[Query]) -> Answering:
         if name == WISH:
@@ -354,18 +336,6 @@ def _extended(part: Any, items: Items, changed: Sequence[int]) -> Any:
     made = copy(part)
     made.extend(items, changed)
     return made
-
-
-def _with_newer(found: Candidates, count: int, known: int) -> Candidates:
-    """The first items of the fit and the first newer ones, `count` of either at most, in the order they are in."""
-    newer = found.items >= known
-    if not newer.any():
-        return found.first(count)
-    place = np.where(newer, newer.cumsum(), (~newer).cumsum())
-    last = int(np.flatnonzero(~newer & (place <= count)).max(initial=-1))  # newer ones behind it would not have come
-    full = int((~newer).sum()) >= count
-    kept = (place <= count) & (~full | (np.arange(len(found)) <= last))
-    return found.take(np.flatnonzero(kept).astype(np.int32))
 
 
 def named(parts: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

@@ -18,11 +18,11 @@ def table(seed: int = 0, rows: int = 200, sources: int = 4) -> np.ndarray:
 def test_ranks_and_scores_can_be_seen_by_eye() -> None:
     found = opinions_of(np.array([[2.0], [4.0], [np.nan], [2.0], [0.0]]))
     ranks = np.exp((1 - found.places[:, 0]) * np.log(500))
-    np.testing.assert_allclose(ranks, [2.5, 1, 500, 2.5, 4], rtol=1e-5)
+    np.testing.assert_allclose(ranks, [2.5, 1, 500, 2.5, 4], rtol=1e-4)
     middle, spread = 2.0, np.sqrt(2)
     known = (np.array([2.0, 4.0, 2.0, 0.0]) - middle) / spread
-    np.testing.assert_allclose(found.scores[[0, 1, 3, 4], 0], known, atol=1e-6)
-    assert found.scores[2, 0] == pytest.approx(known.min() - BEHIND)
+    np.testing.assert_allclose(found.scores[[0, 1, 3, 4], 0], known, atol=1e-5)
+    assert found.scores[2, 0] == pytest.approx(known.min() - BEHIND, abs=1e-5)
 
 
 @pytest.mark.parametrize("factor", [1e-15, 3.0, 1e15])

@@ -11,6 +11,7 @@ from zhiyin.arrays import Array, Doubles, Floats
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
+from zhiyin.opinions import HIGHEST, LOWEST
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.stages import RankingRows
@@ -72,6 +73,12 @@ class Blend:
         """See Attributing."""
         need_fitted(self)
         return blend_shares(candidates, self.sources, self._for(query))
+
+    def reach(self, query: Query) -> dict[str, float]:
+        """By source: the largest difference it can make to a candidate's score, whatever it says."""
+        need_fitted(self)
+        whole = HIGHEST + PLACE - LOWEST
+        return {one: whole * float(share) for one, share in zip(self.sources, shares_of(self._for(query)), strict=True)}
 
     def _for(self, query: Query) -> Floats:
         return self.first_weights if is_new(query) else self.weights

@@ -13,6 +13,42 @@ from zhiyin.query import Query
 from zhiyin.stages import Answering
 
 
+def best_of(
+    source: Answering, queries: Sequence[Query], counts: Sequence[int], known: int, items: int
+) -> list[Candidates]:
+    """Each query's best from a source: as many as it counts among the items of the fit, and beside them, in order, as many
+    newer ones at most, so that no newer item takes another's place among the candidates.
+
+    known: items of the fit, the first of the catalogue. items: all of the catalogue.
+    """
+    count = max(counts)
+    while True:
+        # One call for the whole batch, then each query keeps what it would have got alone.
+        found = source.retrieve(queries, count)
+        if known >= items:
+            return [one.first(own) for one, own in zip(found, counts, strict=True)]
+        kept = [_with_newer(one, own, known) for one, own in zip(found, counts, strict=True)]
+        lacking = [
+            len(one) == count and int((some.items < known).sum()) < own
+            for one, some, own in zip(found, kept, counts, strict=True)
+        ]
+        if count >= items or not any(lacking):
+            return kept
+        count = min(4 * count, items)
+
+
+def _with_newer(found: Candidates, count: int, known: int) -> Candidates:
+    """The first items of the fit and the first newer ones, `count` of either at most, in the order they are in."""
+    newer = found.items >= known
+    if not newer.any():
+        return found.first(count)
+    place = np.where(newer, newer.cumsum(), (~newer).cumsum())
+    kept = place <= count
+    if int((~newer).sum()) >= count:  # newer ones behind the last of the others would not have come
+        kept &= np.arange(len(found)) <= int(np.flatnonzero(~newer & kept)[-1])
+    return found.take(np.flatnonzero(kept).astype(np.int32))
+
+
 def merge(
     queries: Sequence[Query],
     found: Mapping[str, Sequence[Candidates]],

@@ -16,6 +16,7 @@ from zhiyin.testing.made import copy_of, made_candidates, odd_queries, small_dat
 from zhiyin.testing.motion import CHANGES, check_motion, check_restart, check_return, encoded
 from zhiyin.testing.retrievers import check_retriever
 from zhiyin.testing.saving import check_saving, check_toml
+from zhiyin.testing.scale import check_scale, check_scale_of_recipe
 from zhiyin.testing.stages import check_encoder, check_explainer, check_ranker, check_reranker, fitted_ranker
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "check_retriever",
     "check_return",
     "check_saving",
+    "check_scale",
+    "check_scale_of_recipe",
     "check_toml",
     "copy_of",
     "dataset_to_erase_from",
