@@ -26,11 +26,11 @@ from zhiyin.stages import (
     Answering,
     Encoder,
     Explainer,
-    Extendable,
     Ranker,
     Reranker,
     Retriever,
     asked_once,
+    extended,
 )
 from zhiyin.trace import Trace
 from zhiyin.vocabulary import Vocabulary
@@ -143,7 +143,7 @@ class Recommender:
         """
 
         def moved(parts: Iterable[Any]) -> tuple[Any, ...]:
-            return tuple(_extended(one, items, changed) for one in parts)
+            return tuple(extended(one, items, changed) for one in parts)
 
         made = copy(self)
         made.items = items
@@ -328,14 +328,6 @@ class Recommender:
         if len(query.seeds):
             query = replace(query, profile=query.profile.with_history(History.of_items(query.seeds)))
         return query
-
-
-def _extended(part: Any, items: Items, changed: Sequence[int]) -> Any:
-    if not isinstance(part, Extendable):
-        return part
-    made = copy(part)
-    made.extend(items, changed)
-    return made
 
 
 def named(parts: Sequence[Any] | Mapping[str, Any]) -> dict[str, Any]:

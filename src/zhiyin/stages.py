@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 
@@ -46,6 +47,15 @@ class Extendable(Protocol):
         Called on a shallow copy of the part that serves, which answers meanwhile: give self new arrays and dicts, and
         change none in place (`arrays.with_rows`). The law is `testing.extending_leaves_the_original`.
         """
+
+
+def extended(part: Any, items: Items, changed: Sequence[int]) -> Any:
+    """A copy of a part that took items in, sharing what did not change; the part itself where it takes none."""
+    if not isinstance(part, Extendable):
+        return part
+    made = copy(part)
+    made.extend(items, changed)
+    return made
 
 
 @runtime_checkable
