@@ -265,3 +265,23 @@ def test_equally_new_items_come_in_order_of_likeness_and_an_added_one_first():
     added = live.put(Item("new", available_from=2 * DAY), {"text": np.array([0, 1], np.float32)})
     part.extend(live, [added])
     assert part.retrieve([asked(dataset, "a", now=2 * DAY)], 1)[0].items.tolist() == [added]
+
+
+@pytest.mark.parametrize("absurd", [[], [4.07e9], [-6.2e10, 0.0, 4.07e9]])
+def test_fresh_keeps_its_order_within_bounds_whatever_the_years(absurd):
+    day = 86_400.0
+    dates = [*(1.6e9 + day * number for number in range(40)), *absurd]
+    items = Items([Item(f"i{number:02}", available_from=date) for number, date in enumerate(dates)])
+    data = build(["u"] * 40, items, [f"i{number:02}" for number in range(40)], np.array(dates[:40]) + 10 * day)
+    part, query = Fresh().fit(data), Query(now=1.9e9)
+    scores = part.scores([query])[0]
+    shown = np.flatnonzero(np.isfinite(scores))
+    assert shown[np.argsort(-scores[shown])].tolist() == sorted(shown, key=lambda at: -dates[at])
+    assert -1 <= scores[shown].min() <= scores[shown].max() <= 0.02
+    usual = scores[:40]
+    live, added = items.taking([Item("undated"), Item("now", available_from=1.9e9 - day)])
+    part.extend(live, added)
+    after = part.scores([query])[0]
+    assert after[:40].tolist() == usual.tolist()
+    assert after[added[1]] > after[added[0]] > np.sort(usual)[-5], "new things are first among the new"
+    assert after[added].max() - usual.max() < 0.02 < usual.std(), "and ahead of nobody by more than a little"

@@ -18,6 +18,11 @@ from zhiyin.stages import Scorer
 FURTHEST = 1e6
 """Grains of age from which it makes no difference: by days, before the first year there was."""
 
+LONGEST = float(np.log1p(FURTHEST))
+
+AHEAD = 0.02
+"""How far the newest stand above the newest but a handful: enough to be first, too little to outweigh other sources."""
+
 
 @part
 class Fresh(Scorer):
@@ -25,8 +30,9 @@ class Fresh(Scorer):
 
     Items that come after fit without a date are as new as the data. Items of no known date are never given, nor those
     available only after the request's own moment. An undated catalogue without a clock has no fresh items until some
-    are added. Scores lie from 0 to 2: 1 at the data's own present, above for items that came later and below for old ones,
-    so that neither an item of a wrong year nor the newest of all stands far from the others.
+    are added. Scores rise from -1 by the logarithm of age to 0 for items as new as all but a handful of those fitted; what is
+    newer is in its order within AHEAD of that. So neither a wrong year nor the newest row of all stands far from the
+    others, and a new item is no newer to a ranker than what it learned from.
     """
 
     grain: float = setting(1.0, above=0)
@@ -39,6 +45,7 @@ class Fresh(Scorer):
     since: Doubles = learned()
     met: Doubles = learned()
     as_of: float = learned()
+    newest: float = learned()
     vectors: dict[str, Array] = learned()
 
     def fit(self, dataset: Dataset) -> Fresh:
@@ -52,6 +59,8 @@ class Fresh(Scorer):
         self.since = np.where(np.isfinite(begin), begin, self.met)
         # Where no clock runs, dates of items can only be compared with each other.
         self.as_of = dataset.present if dataset.has_clock else _newest_of_many(begin[np.isfinite(begin)])
+        known = self.since[np.isfinite(self.since)]
+        self.newest = _newest_of_many(known) if len(known) else self.as_of
         matrix = dataset.items.vectors.get(self.space)
         self.vectors = {} if matrix is None else {self.space: unit_rows(matrix)}
         return self
@@ -78,12 +87,14 @@ class Fresh(Scorer):
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer. Newer by a grain is better; the likeness decides within a grain."""
         need_fitted(self)
-        ages = np.floor((self.since - self.as_of) / (self.grain * DAY))
+        # Whole grains from the present, or from the newest where items are dated later: 0 and below for nearly all.
+        start, size = max(self.as_of, self.newest), self.grain * DAY
+        ages, edge = np.floor((self.since - start) / size), float(np.floor((self.newest - start) / size)) + 1
         rows = np.empty((len(queries), len(ages)), np.float32)
         for row, query in enumerate(queries):
             closed = (self.since > query.now) & (self.since > self.as_of) & (query.now != 0)
             known = ~np.isnan(ages) & ~closed
-            rows[row] = np.where(known, _bounded(ages + self._likeness(query)), NEVER)
+            rows[row] = np.where(known, _bounded(ages + self._likeness(query), edge), NEVER)
         return rows
 
     def _likeness(self, query: Query) -> Floats:
@@ -96,11 +107,11 @@ class Fresh(Scorer):
         return likeness
 
 
-def _bounded(grains: Doubles) -> Doubles:
-    """A rising map of all numbers to 0 to 2, 1 at 0: by the logarithm, so that a few new items among many old ones do not
-    make the old ones alike."""
-    far = np.minimum(np.log1p(np.abs(grains)) / np.log1p(FURTHEST), 1.0)
-    return np.asarray(1 + np.sign(grains) * far, np.float64)
+def _bounded(grains: Doubles, edge: float) -> Doubles:
+    """A rising map of all numbers to -1 to AHEAD, 0 at the edge. grains: of age, negative for the past. edge: 1 at most."""
+    below = np.log1p(1 - np.minimum(grains, edge)) - np.log1p(1 - edge)
+    above = np.log1p(np.maximum(grains - edge, 0))
+    return np.asarray(np.maximum(AHEAD * np.minimum(above / LONGEST, 1) - below / LONGEST, -1), np.float64)
 
 
 def _newest_of_many(dates: Doubles) -> float:
