@@ -32,6 +32,9 @@ MOST = 20
 COMMENTS = 20
 """Comments of a user that are read for topics, the newest."""
 
+LEAST = 1e-4
+"""The least share of the strongest interest that is one: a weight has four digits."""
+
 EVIDENCE = 10
 """Events cited for an interest at most, the newest."""
 
@@ -163,7 +166,8 @@ def interests_of(
 
 def _interests(history: History, items: Items, met: tuple[Ints, Ints], strength: Doubles, sign: int) -> list[Interest]:
     """met: the topics of the history's items, and the events they are of; see topics_of."""
-    some = np.flatnonzero(strength > 0)
+    # What is left where likes and refusals of a topic cancel out is rounding, no interest.
+    some = np.flatnonzero(strength > max(float(strength.max(initial=0.0)), 0.0) * LEAST)
     if not len(some):
         return []
     order = some[np.argsort(-strength[some], kind="stable")[:MOST]]
