@@ -184,6 +184,25 @@ def patterns() -> dict[str, re.Pattern[str]]:
     return {f"{where} {one.pattern[:40]!r}": one for one, where in found.items()}
 
 
+def whole_only() -> set[str]:
+    """The patterns that are only ever held against a whole text, by their own text: a search is another question to them."""
+    sources = [(module, Path(str(module.__file__)).read_text("utf-8")) for module in modules()]
+    everything = "\n".join(text for _, text in sources)
+    found: set[str] = set()
+    for module, text in sources:
+        for name, value in vars(module).items():
+            if isinstance(value, re.Pattern) and set(re.findall(rf"\b{name}\.(\w+)\(", everything)) == {"fullmatch"}:
+                found.add(str(value.pattern))
+        for node in ast.walk(ast.parse(text)):
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "re.fullmatch"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                found.add(str(node.args[0].value))
+    return found
+
+
 def _held(value: Any, deep: int) -> Iterator[re.Pattern[str]]:
     if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
         yield value
@@ -226,6 +245,10 @@ def _written(module: ModuleType) -> Iterator[tuple[int, re.Pattern[str]]]:
         try:
             pattern = eval(compile(ast.Expression(node.args[0]), "", "eval"), dict(names), names)
             flags = sum(int(eval(compile(ast.Expression(one), "", "eval"), {}, names)) for one in given)
-            yield node.lineno, pattern if isinstance(pattern, re.Pattern) else re.compile(pattern, flags)
+            made = pattern if isinstance(pattern, re.Pattern) else re.compile(pattern, flags)
         except Exception as error:
             raise AssertionError(f"{module.__name__}:{node.lineno}: a pattern that cannot be read: {error}") from error
+        if isinstance(
+            made.pattern, str
+        ):  # one of bytes is written for the head of a file or a path, whose lengths are bounded
+            yield node.lineno, made
