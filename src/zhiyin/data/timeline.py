@@ -72,7 +72,7 @@ class Timeline:
         else:
             found = np.searchsorted(self.keys, asked * (len(self.times) + 1) + rank, side="left")
         last = np.where(known & (found > self.starts[asked]), found - 1, -1).astype(np.int64)
-        return np.where(last >= 0, np.append(self.people, 0)[last], 0).astype(np.int64), last
+        return _at(self.people, last, 0).astype(np.int64), last
 
     def decayed(self, now: float, items: Ints) -> Doubles:
         """People who met the items before now, each counting half per half life of its age. [half lives, items]"""
@@ -101,13 +101,12 @@ class Timeline:
         known = items < len(self.starts) - 1
         asked = np.where(known, items, 0)
         begin, end = self.starts[asked], self.starts[asked + 1]
-        found = np.append(self.moments, np.inf)[begin]
-        return np.where(known & (end > begin), found, np.inf)
+        return np.asarray(_at(self.moments, np.where(known & (end > begin), begin, -1), np.inf), np.float64)
 
     def last(self, now: float, items: Ints) -> Doubles:
         """When each item was last met before now; -inf when never. [items]"""
         _, last = self.before(now, items)
-        return np.where(last >= 0, np.append(self.moments, 0.0)[last], -np.inf)
+        return np.asarray(_at(self.moments, last, -np.inf), np.float64)
 
     def state(self) -> dict[str, Array]:
         """As a dict of arrays, for a learned field."""
@@ -117,6 +116,13 @@ class Timeline:
     def from_state(cls, state: Mapping[str, Array]) -> Timeline:
         """The timeline kept in a learned field."""
         return cls(**{name: state[name] for name in cls.__dataclass_fields__})
+
+
+def _at(values: Array, places: Array, missing: float) -> Array:
+    """values[places]; `missing` where a place is below 0. A request waits for this: nothing is copied."""
+    return (
+        np.where(places >= 0, values[np.maximum(places, 0)], missing) if len(values) else np.full(len(places), missing)
+    )
 
 
 def _since_their_last(users: Ints, items: Ints, ages: Doubles) -> Doubles:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from zhiyin.arrays import Array, Doubles, Floats
+from zhiyin.arrays import Array, Doubles, Floats, Ints
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import DAY, Timeline
@@ -102,12 +102,15 @@ class Features:
         spaces = [vector_pairs(items.vectors.get(space), query, candidates.items) for space in self.spaces]
         columns = [
             about,
-            self._items(query, candidates, items),
-            tag_pairs(items, query, candidates.items),
+            self.about(query, candidates, items),
             *spaces,
             source_columns(candidates, self.sources),
         ]
         return np.concatenate(columns, 1).astype(np.float32)
+
+    def about(self, query: Query, candidates: Candidates, items: Items) -> Array:
+        """What is known of the items, and of their tags beside the history's. [candidates, ITEM_COLUMNS … TAG_COLUMNS]"""
+        return np.concatenate([self._items(query, candidates, items), tag_pairs(items, query, candidates.items)], 1)
 
     def _query(self, query: Query) -> Array:
         history = query.profile.history
@@ -134,12 +137,11 @@ class Features:
 
     def _items(self, query: Query, candidates: Candidates, items: Items) -> Array:
         wanted = candidates.items
-        tags = np.diff(items.tags.matrix.indptr)
         unknown = np.full(len(wanted), np.nan)
         columns = {
             "popularity": _at(self.facts["share"], wanted, np.nan),
             "quality": _at(self.facts["quality"], wanted, np.nan),
-            "tags": _at(tags, wanted, 0).astype(np.float64),
+            "tags": _tags(items, wanted),
         }
         recent = np.full((len(HALF_LIVES), len(wanted)), np.nan)
         if "times" in self.facts:
@@ -221,6 +223,18 @@ def _faded(moments: Doubles, amounts: Doubles, half_life: float) -> Doubles:
         result[start:end] = np.cumsum(amounts[start:end] * grown) / grown + before
         carried = result[end - 1]
     return result
+
+
+def _tags(items: Items, wanted: Ints) -> Doubles:
+    """How many tags the items have, 0 for those that are not in the table. [candidates]"""
+    ends = items.tags.matrix.indptr
+    inside = wanted < len(ends) - 1
+    asked = np.where(inside, wanted, 0)
+    return (
+        np.where(inside, ends[asked + 1] - ends[asked], 0).astype(np.float64)
+        if len(ends) > 1
+        else np.zeros(len(wanted))
+    )
 
 
 def _at(values: Array, wanted: Array, missing: float) -> Array:

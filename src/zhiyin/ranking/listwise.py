@@ -14,7 +14,7 @@ from zhiyin.item import Items
 from zhiyin.opinions import HIGHEST, LOWEST
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
-from zhiyin.ranking.blend import blend_shares, blended, is_new
+from zhiyin.ranking.blend import blend_shares, blended, in_order_of, is_new
 from zhiyin.ranking.bounds import bounded
 from zhiyin.ranking.features import learn_facts
 from zhiyin.ranking.listwise_columns import Columns, Questions, questions
@@ -115,14 +115,15 @@ class Listwise:
         if not self.sources:
             return blend_shares(candidates, [], self.weights)
         model, full = self._model(query), self._table(query, candidates, items)
-        whole, falls = model.of(full), np.zeros((len(candidates), len(candidates.sources)), np.float32)
-        for place, source in enumerate(self.sources):
-            if source in candidates.sources:
-                column, without = candidates.sources.index(source), full.copy()
-                raw = np.array([[candidates.opined.unknown[column], 0]], np.float32)
-                both = [place, len(self.sources) + place]
-                without[:, both] = _scaled(raw, self.scale[:, both])
-                falls[:, column] = np.maximum(whole - model.of(without), 0)
+        there = [one for one in self.sources if one in candidates.sources]
+        without = np.tile(full, (len(there), 1, 1))
+        for row, source in enumerate(there):
+            place = self.sources.index(source)
+            both = [place, len(self.sources) + place]
+            nothing = np.array([[candidates.opined.unknown[candidates.sources.index(source)], 0]], np.float32)
+            without[row][:, both] = _scaled(nothing, self.scale[:, both])
+        left = model.of(without.reshape(-1, full.shape[1])).reshape(len(there), len(candidates))
+        falls = in_order_of(candidates.sources, there, np.maximum(model.of(full) - left, 0).T)
         return np.asarray(falls / np.maximum(falls.sum(1, keepdims=True), 1e-12), np.float32)
 
     def reach(self, query: Query) -> dict[str, float]:

@@ -15,8 +15,6 @@ from zhiyin.ranking.features import HALF_LIVES, ITEM_COLUMNS, Features
 from zhiyin.ranking.pairs import TAG_COLUMNS
 from zhiyin.stages import RankingRows
 
-LENGTH = "history_length"
-
 ABOUT = (*ITEM_COLUMNS, *(f"recent_{days:g}" for days in HALF_LIVES), *TAG_COLUMNS)
 """What is known of an item, and of it beside the history."""
 
@@ -38,10 +36,9 @@ class Columns:
 
     def of(self, query: Query, candidates: Candidates, items: Items) -> Floats:
         """One row a candidate; nan where something is not known. [n, count]"""
-        features = Features((), (), self.facts)
-        known = features.of(query, candidates, items)
-        wanted = [features.names.index(name) for name in (*ABOUT, LENGTH)]
-        return np.concatenate([self.said(candidates), known[:, wanted]], 1)
+        known = Features((), (), self.facts).about(query, candidates, items)
+        length = np.full((len(candidates), 1), np.log1p(len(query.profile.history)))
+        return np.concatenate([self.said(candidates), known, length], 1, dtype=np.float32)
 
     def said(self, candidates: Candidates) -> Floats:
         """Opinions, then ranks; a source that is absent knows nothing. [n, 2 · sources]"""

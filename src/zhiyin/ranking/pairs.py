@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import Array, Doubles, Floats, Ints
+from zhiyin.arrays import Array, Doubles, Floats, Ints, Longs, row_entries
 from zhiyin.item import Items
 from zhiyin.query import Query
 
@@ -35,21 +37,22 @@ def tag_pairs(items: Items, query: Query, wanted: Ints) -> Array:
     if not matrix.shape[1] or not len(wanted):
         return result
     rarity = tags.rarity
-    block = matrix[wanted]
+    entries = _Entries.of(matrix, wanted)
     liked = _inside(query.profile.history.newest_first, matrix.shape[0])
     disliked = _inside(query.profile.history.disliked.items, matrix.shape[0])
+    met, last = _profile(matrix, liked, None), _profile(matrix, liked[:1], None)
     fading = FADE ** np.arange(len(liked))
-    profiles = [(liked[:1], None), (liked, fading), (liked, None), (disliked, None)]
-    weighted = sparse.csr_matrix((rarity[block.indices], block.indices, block.indptr), block.shape)
-    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
-    for column, (events, weights) in enumerate(profiles):
+    profiles = [(liked, last), (liked, _profile(matrix, liked, fading)), (liked, met)]
+    profiles += [(disliked, _profile(matrix, disliked, None))] if len(disliked) else []
+    lengths = np.sqrt(entries.summed(rarity**2))
+    for column, (events, plain) in enumerate(profiles):
         if len(events):
-            profile = _profile(matrix, events, weights) * rarity
+            profile = plain * rarity
             size = float(np.linalg.norm(profile))
-            result[:, column] = (weighted @ profile) / np.maximum(lengths * size, 1e-9)
+            result[:, column] = entries.summed(rarity * profile) / np.maximum(lengths * size, 1e-9)
     if len(liked):
-        result[:, 4] = _strongest(block, rarity * (_profile(matrix, liked[:1], None) > 0))
-        result[:, 5] = _strongest(block, rarity * np.log1p(_profile(matrix, liked, None)))
+        result[:, 4] = entries.strongest(rarity * (last > 0))
+        result[:, 5] = entries.strongest(rarity * np.log1p(met))
     return result
 
 
@@ -78,16 +81,32 @@ def _inside(events: Ints, size: int) -> Ints:
 
 
 def _profile(matrix: sparse.csr_matrix, events: Ints, weights: Array | None) -> Doubles:
-    rows = matrix[events]
-    values = np.ones(len(events)) if weights is None else weights
-    spread = np.repeat(values, np.diff(rows.indptr))
-    return np.asarray(np.bincount(rows.indices, spread, minlength=matrix.shape[1]), np.float64)
+    places, owners = row_entries(matrix.indptr, events)
+    spread = None if weights is None else weights[owners]
+    return np.asarray(np.bincount(matrix.indices[places], spread, minlength=matrix.shape[1]), np.float64)
 
 
-def _strongest(block: sparse.csr_matrix, values: Doubles) -> Doubles:
-    """The largest value among each row's tags, 0 for a row without tags."""
-    result = np.zeros(block.shape[0])
-    filled = np.flatnonzero(np.diff(block.indptr))
-    if len(filled):
-        result[filled] = np.maximum.reduceat(values[block.indices], block.indptr[filled])
-    return result
+@dataclass(frozen=True)
+class _Entries:
+    """The tags of some items. tags [entries]; owners [entries]: whose each is, in order; count: of the items."""
+
+    tags: Ints
+    owners: Longs
+    count: int
+
+    @classmethod
+    def of(cls, matrix: sparse.csr_matrix, wanted: Ints) -> _Entries:
+        places, owners = row_entries(matrix.indptr, wanted)
+        return cls(matrix.indices[places], owners, len(wanted))
+
+    def summed(self, values: Doubles) -> Doubles:
+        """The sum of the values of each item's tags. [items]"""
+        return np.asarray(np.bincount(self.owners, values[self.tags], minlength=self.count), np.float64)
+
+    def strongest(self, values: Doubles) -> Doubles:
+        """The largest value among each item's tags, 0 for an item without tags. [items]"""
+        result = np.zeros(self.count)
+        if len(self.owners):
+            starts = np.flatnonzero(np.diff(self.owners, prepend=-1))
+            result[self.owners[starts]] = np.maximum.reduceat(values[self.tags], starts)
+        return result
