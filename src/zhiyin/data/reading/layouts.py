@@ -171,8 +171,10 @@ def _names_an_item(name: str) -> bool:
             and base != ""
             and not any(base.startswith(other) for other in names.NO_ITEMS if not other.isascii())
         )
-    cut = re.fullmatch(r"(.+?)(?:[\W_]+[iI][dD]|(?<=[a-z])I[dD])", bare)
-    return cut is not None and names.squeezed(cut[1]) not in names.NO_ITEMS
+    base = bare[:-2]
+    if bare[-2:].lower() != "id" or not re.search(r"[\W_]\Z" if bare[-2] == "i" else r"[\W_a-z]\Z", base):
+        return False
+    return names.squeezed(base) not in ("", *names.NO_ITEMS)
 
 
 def _plain_id(table: str, free: Mapping[str, str], found: dict[str, str]) -> None:
