@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -17,6 +18,7 @@ from serving_world import fill
 from zhiyin.audit import AUDIT, ERASED, Audit
 from zhiyin.errors import SettingError
 from zhiyin.serving.callers import needs_no_key
+from zhiyin.serving.connections import Bounded
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.keys import SCOPES, KeyFile, Keyring
 from zhiyin.serving.rates import Guesses, neighbourhood
@@ -108,6 +110,34 @@ def test_connections_that_ask_nothing_give_way_to_those_that_do(engine: Engine) 
             assert ask(port, "GET", "/users/ann-1/recommendations")[0] == 200
         for one in idle:
             one.close()
+
+
+def test_who_asks_on_and_reads_nothing_is_cut_off(engine: Engine) -> None:
+    """Also while what waits for it is little: a few bytes that nobody takes held a connection for good."""
+    with served(engine, bounds=Bounds(write_seconds=0.5)) as port, socket.socket() as stream:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream.settimeout(5)
+        stream.connect(("127.0.0.1", port))
+        assert ask(port, "GET", "/models")[0] == 200
+        here = next(one for one in open_connections() if one.client and one.client[1] == stream.getsockname()[1])
+        here.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        for _ in range(1_000):
+            if here.transport.get_write_buffer_size():
+                break
+            stream.sendall(b"GET /models HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2)
+            time.sleep(0.01)
+        else:
+            pytest.fail("the answers all went somewhere")
+        end = time.monotonic() + 5
+        while here in open_connections() and time.monotonic() < end:
+            time.sleep(0.05)
+        assert here not in open_connections()
+        assert ask(port, "GET", "/models")[0] == 200
+
+
+def open_connections() -> list[Bounded]:
+    """Connections of servers of this process that have not ended."""
+    return [one for one in gc.get_objects() if isinstance(one, Bounded) and one in one.connections]
 
 
 def test_who_hangs_up_in_a_body_leaves_no_traceback(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:

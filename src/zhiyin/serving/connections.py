@@ -38,6 +38,7 @@ class Bounded(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """See asyncio.Protocol. Makes room when there are too many."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # else little that is unread pauses nothing, and stays for good
         self._timer: TimerHandle | None = None
         self._stalled: TimerHandle | None = None
         self._refusal = (400, "invalid_request", "this is no HTTP request")
