@@ -13,9 +13,10 @@ from zhiyin.candidates import Candidates, Reason
 from zhiyin.errors import BudgetExceeded, ModelError
 from zhiyin.explanation.faithful import MOST, faithful
 from zhiyin.item import Items
+from zhiyin.languages.messages import language_of
 from zhiyin.llm.cache import speaking_of
 from zhiyin.llm.guard import fenced
-from zhiyin.llm.prompts import prompt
+from zhiyin.llm.prompts import LANGUAGES, prompt
 from zhiyin.llm.schema import ask, limit
 from zhiyin.part import part, setting
 from zhiyin.ports import Call, LanguageModel
@@ -75,7 +76,9 @@ class Rephrased:
     def _said(self, reason: Reason, query: Query, items: Items) -> Reason:
         if reason.kind not in KINDS or not reason.sentence or (reason.kind == "text" and not reason.items):
             return reason
-        language = "zh" if query.language.casefold().startswith("zh") else "en"
+        language = language_of(query.language)
+        if language not in LANGUAGES:  # no prompt and no list of true words: the template stays
+            return reason
         key = (language, reason.sentence)
         with self._lock:
             known = self._known.get(key)

@@ -1,4 +1,4 @@
-"""templates: the reasons said in English and Chinese. They name what the evidence names, and nothing else."""
+"""templates: the reasons said in the language of the request, from its table of messages. They name what the evidence names, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,34 +7,48 @@ from collections.abc import Sequence
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.item import Items
 from zhiyin.kinds import CODES
+from zhiyin.languages.messages import Messages, messages
 from zhiyin.part import part, setting
 from zhiyin.query import Query
 
 LONGEST = 60
 """Signs of a title that are shown; titles are not ours and may be anything, and a card has little room."""
 
-TAIL = ("people who chose {them} tend to choose this too", "选过的人往往也选这个")
-TAILS = {
-    "transition": ("people who chose {them} often choose this next", "选过的人接着常选这个"),
-    "next_item": ("by a pattern learned from what people choose next", "这是从大家接下来的选择中学到的规律"),
-}
-"""Why cited items speak for another, by the source that said so: English, Chinese. A model counts nothing, so it claims no count."""
+TAIL = "reason.tail.people"
+TAILS = {"transition": "reason.tail.transition", "next_item": "reason.tail.next_item"}
+"""Why cited items speak for another, by the source that said so. A model counts nothing, so it claims no count."""
 
-VERBS = {
-    "liked": ({"like", "favourite", "rating"}, "liked", "喜欢"),
-    "bought": ({"purchase"}, "bought", "买过"),
-    "heard": ({"listen"}, "listened to", "听过"),
-    "seen": (set(), "looked at", "看过"),
+VERBS = {"liked": {"like", "favourite", "rating"}, "bought": {"purchase"}, "heard": {"listen"}, "seen": set[str]()}
+"""What a person did with the cited items, by kinds of event. The last one holds for every event."""
+
+BECAUSE = {
+    "liked": "reason.because.liked",
+    "bought": "reason.because.bought",
+    "heard": "reason.because.heard",
+    "seen": "reason.because.seen",
 }
-"""What a person did with the cited items: kinds of event, English, Chinese. The last one holds for every event."""
+SHARES = {
+    "liked": "reason.shares.liked",
+    "bought": "reason.shares.bought",
+    "heard": "reason.shares.heard",
+    "seen": "reason.shares.seen",
+}
+PLAIN = {
+    "recent": "reason.recent",
+    "fresh": "reason.fresh",
+    "friends": "reason.friends",
+    "sequence": "reason.sequence",
+    "explore": "reason.explore",
+}
+"""Reasons that name nothing."""
 
 
 @part
 class Templates:
-    """A sentence for every reason, in the language of the request: "zh…" is Chinese, all others are English."""
+    """A sentence for every reason, in the language of the request where there is a table of it, else in English."""
 
     nouns: dict[str, str] = setting({})
-    """What items are called, by language, e.g. {en = "wines", zh = "款酒"}; the default is "items" and "件"."""
+    """What items are called, by language, e.g. {en = "wines", zh = "款酒"}; the default is the language's `reason.noun`."""
     labels: dict[str, str] = setting({})
     """What attributes are called, by name or "language.name", e.g. {"zh.grapes" = "葡萄品种"}."""
 
@@ -52,65 +66,45 @@ class Templates:
         alone: it is the item's only one. done: of the query, where many reasons are said.
         """
         done = done or Done(query, items)
-        chinese = query.language.casefold().startswith("zh")
+        say, kind = messages(query.language), reason.kind
         titles = [title(items, one) for one in reason.items]
-        if reason.kind in ("history", "seeds", "text") and titles:
-            verb = done.verb(reason)
-            return _of_history_zh(reason, titles, verb) if chinese else _of_history_en(reason, titles, verb)
-        if reason.kind == "attribute" and reason.topic:
-            return self._of_attribute(reason, done.verb(reason), items, chinese)
-        if reason.kind == "popular" and reason.number:
-            count = f"{int(reason.number):,}"
-            return f"{count} 人选过" if chinese else f"Chosen by {count} {'person' if reason.number == 1 else 'people'}"
-        if reason.kind == "text":
+        if kind in ("history", "seeds", "text") and titles:
+            return _of_history(reason, titles, done.verb(reason), say)
+        if kind == "attribute" and reason.topic:
+            return self._of_attribute(reason, done.verb(reason), items, say)
+        if kind == "popular" and reason.number:
+            return say("reason.popular", count=int(reason.number))
+        if kind == "text":
             wish = shortened(query.text)
-            return (f"符合你说的“{wish}”" if chinese else f"Matches your words “{wish}”") if wish else ""
-        if reason.kind == "words" and reason.topic:
-            words = shortened(reason.topic[1])
-            return f"含有你的词：{words}" if chinese else f"Has of your words: {words}"
-        if reason.kind == "meaning":
-            wish = shortened(query.text)
-            return f"意思与“{wish}”相近" if chinese else f"Close in meaning to “{wish}”"
-        if reason.kind == "wish" and reason.topic:
-            label, value = self._label(reason.topic[0], chinese), shortened(reason.topic[1])
-            return f"你想要的{label}：{value}" if chinese else f"You asked for {label} {value}"
-        if reason.kind == "explore" and not alone:
+            return say("reason.text", wish=wish) if wish else ""
+        if kind == "words" and reason.topic:
+            return say("reason.words", words=shortened(reason.topic[1]))
+        if kind == "meaning":
+            return say("reason.meaning", wish=shortened(query.text))
+        if kind == "wish" and reason.topic:
+            return say("reason.wish", label=self._label(reason.topic[0], say), value=shortened(reason.topic[1]))
+        if (kind == "explore" and not alone) or kind not in PLAIN:
             return ""
-        plain = PLAIN.get(reason.kind)
-        return plain[chinese] if plain else ""
+        return say(PLAIN[kind])
 
-    def _of_attribute(self, reason: Reason, verb: tuple[str, str], items: Items, chinese: bool) -> str:
+    def _of_attribute(self, reason: Reason, verb: str, items: Items, say: Messages) -> str:
         assert reason.topic is not None
-        name, value = reason.topic[0], shortened(reason.topic[1])
-        count = int(reason.number or len(reason.items))
-        label = self._label(name, chinese)
+        value, count = shortened(reason.topic[1]), int(reason.number or len(reason.items))
+        label = self._label(reason.topic[0], say)
         if count == 1 and reason.items:
-            only = title(items, reason.items[0])
-            return f"与“{only}”有相同的{label}：{value}" if chinese else f"Shares {label} {value} with {only}"
-        if chinese:
-            return f"与你{verb[1]}的 {count:,} {self.nouns.get('zh', '件')}有相同的{label}：{value}"
-        return f"Shares {label} {value} with {count:,} {self.nouns.get('en', 'items')} you {verb[0]}"
+            return say("reason.shares_one", label=label, value=value, title=title(items, reason.items[0]))
+        noun = self.nouns.get(say.code) or say("reason.noun")
+        return say(SHARES[verb], label=label, value=value, count=count, noun=noun)
 
-    def _label(self, name: str, chinese: bool) -> str:
-        language = "zh" if chinese else "en"
-        return self.labels.get(f"{language}.{name}") or self.labels.get(name) or name.replace("_", " ")
-
-
-PLAIN = {
-    "recent": ("Popular right now", "近期热门"),
-    "fresh": ("New here", "新上架"),
-    "friends": ("People you are connected with chose this", "你的好友选过"),
-    "sequence": ("Tends to come next after what you chose lately", "常在你最近的选择之后被选"),
-    "explore": ("Something different to try", "换个口味试试"),
-}
-"""Reasons that name nothing: English, Chinese."""
+    def _label(self, name: str, say: Messages) -> str:
+        return self.labels.get(f"{say.code}.{name}") or self.labels.get(name) or name.replace("_", " ")
 
 
 def joined(reasons: Sequence[Reason], language: str = "en", most: int = 2) -> str:
     """The sentences of an item's first reasons as one explanation."""
-    chinese = language.casefold().startswith("zh")
+    say = messages(language)
     said = list(dict.fromkeys(one.sentence for one in reasons if one.sentence))[:most]
-    return ("。" if chinese else ". ").join(said) + (("。" if chinese else ".") if said else "")
+    return say.sentences([f"{one}{say('text.stop')}" for one in said])
 
 
 def title(items: Items, item_id: str) -> str:
@@ -128,24 +122,17 @@ def shortened(text: str) -> str:
     return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"
 
 
-def _of_history_en(reason: Reason, titles: list[str], verb: tuple[str, str]) -> str:
-    if any("," in one or " and " in one for one in titles):
-        titles = [f"“{one}”" for one in titles]
-    names = titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
-    them = "it" if len(titles) == 1 else "them"
+def _of_history(reason: Reason, titles: list[str], verb: str, say: Messages) -> str:
+    joint = (say("text.comma").strip(), say("text.and"))
+    # Where spaces part the words, a title is quoted only if it could be taken for two.
+    if not say("text.gap") or any(sign in one for one in titles for sign in joint):
+        titles = [say("reason.quoted", title=one) for one in titles]
+    names = say.named(titles)
     if reason.kind == "text":
-        return f"Described much like {names}"
-    start = f"Goes with {names}" if reason.kind == "seeds" else f"Because you {verb[0]} {names}"
-    return f"{start}: {TAILS.get(reason.source, TAIL)[0].format(them=them)}"
-
-
-def _of_history_zh(reason: Reason, titles: list[str], verb: tuple[str, str]) -> str:
-    quoted = [f"“{one}”" for one in titles]
-    names = quoted[0] if len(quoted) == 1 else "、".join(quoted[:-1]) + "和" + quoted[-1]
-    if reason.kind == "text":
-        return f"与{names}的描述相近"
-    start = f"与{names}相配" if reason.kind == "seeds" else f"因为你{verb[1]}{names}"
-    return f"{start}：{TAILS.get(reason.source, TAIL)[1]}"
+        return say("reason.described", names=names)
+    key = "reason.seeds" if reason.kind == "seeds" else BECAUSE[verb]
+    tail = say(TAILS.get(reason.source, TAIL), count=len(titles))
+    return say("reason.with_tail", start=say(key, names=names, count=len(titles)), tail=tail)
 
 
 class Done:
@@ -159,16 +146,16 @@ class Done:
             self._kinds.setdefault(item, set()).add(kind)
         self._all = set(history.kinds.tolist())
 
-    def verb(self, reason: Reason) -> tuple[str, str]:
-        """The strongest word that is true of every cited item, in English and Chinese."""
+    def verb(self, reason: Reason) -> str:
+        """The strongest of VERBS that is true of every cited item."""
         if reason.kind == "attribute" and (reason.number or 0) > len(reason.items):
             kinds = [{code} for code in self._all]  # more are counted than cited: true of all, or not said
         else:
             kinds = [self._kinds.get(self._positions.get(one), set()) for one in reason.items]
-        for codes, english, chinese in CODED:
+        for verb, codes in CODED.items():
             if not codes or (kinds and all(codes & one for one in kinds)):
-                return english, chinese
+                return verb
         raise AssertionError("the last verb holds for every event")
 
 
-CODED = tuple(({CODES[kind] for kind in kinds}, english, chinese) for kinds, english, chinese in VERBS.values())
+CODED = {verb: {CODES[kind] for kind in kinds} for verb, kinds in VERBS.items()}
