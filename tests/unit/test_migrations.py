@@ -67,6 +67,16 @@ def test_two_that_open_one_file_migrate_it_once(file: Path) -> None:
     assert [one.log.count() for one in stores] == [9] * 4
 
 
+@pytest.mark.parametrize("_again", range(5))
+def test_several_that_open_a_new_file_make_it_once(tmp_path: Path, _again: int) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    with ThreadPoolExecutor(8) as pool:
+        stores = list(pool.map(lambda _: SqlStore(url), range(8)))
+    assert [one.meta.get("schema") for one in stores] == [schema.VERSION] * 8
+    assert stores[0].log.append([Event("u1", "w1", "purchase", 1.0)]) == 1
+    assert stores[7].log.count() == 1
+
+
 def test_a_later_schema_is_refused(file: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from zhiyin.data.event_ids import SCHEMA, key_parts, natural_id
 from zhiyin.errors import DataError
 from zhiyin.stores import schema
+from zhiyin.stores.connections import writing
 
 LOG = logging.getLogger("zhiyin.stores")
 
@@ -37,6 +38,27 @@ def migrate(engine: sa.Engine) -> None:
                     sa.update(schema.meta).where(schema.meta.c.key == "schema").values(value=str(found + 1))
                 )
             connection.commit()
+
+
+def complete(engine: sa.Engine) -> None:
+    """Add the tables and indexes that a store lacks. One that has them all is only read, beside any writer."""
+    if not _lacking(engine):
+        return
+    # Alone, so that of several that open a store one makes what it lacks and the others find it.
+    with writing(engine, alone=True) as connection:
+        schema.metadata.create_all(connection)
+        for index in schema.events.indexes:  # a bulk load that was killed may have left it out
+            index.create(connection, checkfirst=True)
+        if _noted(connection) is None:
+            connection.execute(sa.insert(schema.meta).values(key="schema", value=str(schema.VERSION)))
+
+
+def _lacking(engine: sa.Engine) -> bool:
+    found = sa.inspect(engine)
+    if set(schema.metadata.tables) - set(found.get_table_names()):
+        return True
+    there = {one["name"] for one in found.get_indexes(schema.events.name)}
+    return any(index.name not in there for index in schema.events.indexes) or _version(engine) is None
 
 
 def _version(engine: sa.Engine) -> Any:

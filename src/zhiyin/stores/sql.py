@@ -20,7 +20,7 @@ from zhiyin.stores import schema
 from zhiyin.stores.changes import ITEMS, USERS, SqlChanges
 from zhiyin.stores.connections import empty_log, engine_of, wiped, writing
 from zhiyin.stores.erasures import SqlErasures
-from zhiyin.stores.migrations import migrate
+from zhiyin.stores.migrations import complete, migrate
 from zhiyin.stores.rows import item_digest, profile_json, profile_of
 from zhiyin.stores.sql_log import SqlLog
 
@@ -41,9 +41,7 @@ class SqlStore:
         self.engine = engine_of(url, sync)
         try:
             migrate(self.engine)
-            schema.metadata.create_all(self.engine)
-            for index in schema.events.indexes:  # a bulk load that was killed may have left it out
-                index.create(self.engine, checkfirst=True)
+            complete(self.engine)
         except sa.exc.DatabaseError as error:
             raise DataError(f"store {self.engine.url!r}: cannot be opened: {error.orig}") from error
         self.erasures, self.changes = SqlErasures(self.engine), SqlChanges(self.engine)
@@ -51,8 +49,6 @@ class SqlStore:
         self.catalog = SqlCatalog(self.engine, self.changes)
         self.profiles = SqlProfiles(self.engine, self.erasures, self.changes)
         self.meta = SqlMeta(self.engine)
-        if self.meta.get("schema") is None:
-            self.meta.put("schema", schema.VERSION)
 
     def fingerprint(self, kinds: Collection[str] | None = None) -> str:
         """Changes whenever events, items or users do. kinds: of events that count, all when None."""
