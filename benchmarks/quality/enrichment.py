@@ -43,7 +43,7 @@ def main() -> None:
     split = leave_one_out(dataset_from_store(store, EventWeights(), None))
     items = split.test_fit.items
     own = [item.content() for item in items.rows]
-    three = [described(item, Voice(False)).texts() for item in items.rows]
+    three = [described(item, Voice("en")).texts() for item in items.rows]
     print(
         f"distinct-2: own texts {distinct_pairs(own):.3f}, three descriptions {distinct_pairs(text for them in three for text in them):.3f}"
     )

@@ -109,7 +109,7 @@ def descriptions(model: Timed, items: Items, rows: np.ndarray) -> None:
     kept, tags = Counter[str](), 0
     for row in rows:
         item = items[int(row)]
-        found, plain = enriched(item, items, Guarded(model), timeout=300.0), described(item, Voice(False))
+        found, plain = enriched(item, items, Guarded(model), timeout=300.0), described(item, Voice("en"))
         kept.update(
             name
             for name in ("summary", "facts", "occasion", "audience")

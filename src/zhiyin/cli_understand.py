@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from zhiyin.languages.messages import language_codes
+
 if TYPE_CHECKING:
     from zhiyin.errors import ModelError
     from zhiyin.workspace import Workspace
@@ -22,7 +24,7 @@ Answered = TypeVar("Answered")
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
 ]
-Language = Annotated[str, typer.Option("--lang", help="en or zh")]
+Language = Annotated[str, typer.Option("--lang", help=f"One of: {', '.join(language_codes())}.")]
 HERE = Path(".zhiyin")
 
 

@@ -31,7 +31,7 @@ ITEMS = Items([ITEM, *OTHERS, *(Item(f"c{n}", f"Plain {n}", attributes=OTHERS[0]
 
 
 def test_the_template_says_what_is_there_in_three_ways():
-    found = described(ITEM, Voice(False))
+    found = described(ITEM, Voice("en"))
     assert len(found.texts()) == 3
     assert len(set(found.texts())) == 3
     assert "Merlot" in found.facts
@@ -39,8 +39,8 @@ def test_the_template_says_what_is_there_in_three_ways():
     assert "Beef" in found.occasion
     assert "Merlot" in found.audience
     assert set(found.tags) <= {"Red", "Merlot", "Malbec", "Beef", "Lamb", "Chile"}
-    assert described(Item("bare"), Voice(False)).texts() == ()
-    chinese = described(ITEM, Voice(True))
+    assert described(Item("bare"), Voice("en")).texts() == ()
+    chinese = described(ITEM, Voice("zh"))
     for one in (*found.texts(), found.summary):
         assert not wrong_in(one.removeprefix("For an occasion with "), ITEM, ITEMS), one
     assert "葡萄品种" in chinese.facts
@@ -76,14 +76,14 @@ def test_a_model_s_texts_are_kept_as_far_as_they_are_true():
     model = Fake([reply])
     found = enriched(ITEM, ITEMS, model)
     assert found.summary == "A red from Chile."
-    assert found.occasion == described(ITEM, Voice(False)).occasion
+    assert found.occasion == described(ITEM, Voice("en")).occasion
     assert found.tags == ("red", "hearty")
     assert "Silk Road" in model.heard
 
 
 def test_a_failing_model_leaves_the_template():
-    assert enriched(ITEM, ITEMS, Fake([ModelError("down")])) == described(ITEM, Voice(False))
-    assert enriched(ITEM, ITEMS, Fake(["nonsense", "nonsense"])) == described(ITEM, Voice(False))
+    assert enriched(ITEM, ITEMS, Fake([ModelError("down")])) == described(ITEM, Voice("en"))
+    assert enriched(ITEM, ITEMS, Fake(["nonsense", "nonsense"])) == described(ITEM, Voice("en"))
 
 
 def test_the_item_s_own_text_is_never_overwritten():
@@ -100,7 +100,7 @@ def test_distinct_pairs():
 def test_a_model_that_cannot_stop_says_nothing():
     loop = "The item is a red Merlot" + ", a red Merlot of Chile" * 6
     found = enriched(ITEM, ITEMS, Fake([vars(Description(loop, "A red. A red Merlot.", loop, loop, ("Merlot",)))]))
-    plain = described(ITEM, Voice(False))
+    plain = described(ITEM, Voice("en"))
     assert (found.summary, found.occasion, found.audience) == (plain.summary, plain.occasion, plain.audience)
     assert found.facts == "A red. A red Merlot."
 
@@ -114,4 +114,4 @@ def test_a_model_that_repeats_what_it_was_asked_with_says_nothing():
         tags=("up to eight short words", "Merlot"),
     )
     found = enriched(ITEM, ITEMS, Fake([vars(echo)]))
-    assert found == Description(**{**vars(described(ITEM, Voice(False))), "tags": ("Merlot",)})
+    assert found == Description(**{**vars(described(ITEM, Voice("en"))), "tags": ("Merlot",)})

@@ -77,8 +77,8 @@ def test_every_citation_is_of_the_history_and_no_topic_comes_twice(rows):
         assert 0 < one.weight <= 1
     topics = [one.topic for one in profile.interests]
     assert len(topics) == len(set(topics))
-    for chinese in (False, True):
-        assert words_in_text(summary(profile, Voice(chinese), active_hours(profile.history))) <= WORDS
+    for language in ("en", "zh"):
+        assert words_in_text(summary(profile, Voice(language), active_hours(profile.history))) <= WORDS
 
 
 def test_ten_events_of_a_new_topic_bring_it_to_the_top_at_once():
@@ -140,14 +140,14 @@ def test_the_summary_says_what_the_profile_holds_and_nothing_else():
     profile = profile_of(
         *(at(f"Chile-Merlot-{n}", n * DAY) for n in range(3)), at("France-Gamay-0", 4 * DAY, "dislike"), refusals=(("country", "Germany"),)
     )  # fmt: skip
-    english, chinese = (summary(profile, Voice(one)) for one in (False, True))
+    english, chinese = (summary(profile, Voice(one)) for one in ("en", "zh"))
     assert english == (
         "Mostly takes to Merlot (grape), Chile (country). Might also like Carmenère (grape). "
         "Keeps away from Gamay (grape), France (country). Never wants Germany (country). Read from 4 events."
     )
     assert "Merlot" in chinese
     assert "Silvaner" not in english + chinese
-    assert summary(Profile("u"), Voice(False)) == ""
+    assert summary(Profile("u"), Voice("en")) == ""
 
 
 def test_what_somebody_wrote_is_a_wish_only_until_they_do_something_and_only_when_it_names_a_topic():

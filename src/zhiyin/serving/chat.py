@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Request
@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from zhiyin.arrays import Bools
 from zhiyin.event import Event
 from zhiyin.explanation.templates import Templates
+from zhiyin.languages.messages import spoken_in
 from zhiyin.llm.cache import speaking_of
 from zhiyin.llm.deadline import within
 from zhiyin.serving import wire
@@ -27,7 +28,7 @@ from zhiyin.serving.pools import Pools
 from zhiyin.serving.routes import reply
 from zhiyin.serving.sealed import Seal
 from zhiyin.understanding.conversation import Ask
-from zhiyin.understanding.dialogue import Card, Reader, Turn, avoided, by_rules, speaks_chinese, turn
+from zhiyin.understanding.dialogue import Card, Reader, Turn, avoided, by_rules, turn
 from zhiyin.understanding.lexicon import Topic
 from zhiyin.understanding.planned import planning
 from zhiyin.understanding.saying import Voice
@@ -64,7 +65,7 @@ class ChatIn(wire.Wire):
     message: wire.Text = Field(min_length=1)
     user_id: str = Field("", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
     conversation_id: wire.Id | None = None
-    language: Literal["en", "zh"] | None = None
+    language: wire.Language | None = None
     """That of the message, when left out."""
     stream: bool = False
     """Server-sent events (read, text, items, done) instead of one JSON answer."""
@@ -231,10 +232,10 @@ class Chat:
     def answer(self, body: ChatIn) -> dict[str, Any]:
         """Answer one message, and keep what it asked for."""
         engine, conversation_id = self.engine, body.conversation_id or uuid4().hex
-        language = "zh" if speaks_chinese(body.message, body.language) else "en"
+        language = spoken_in(body.message, body.language)
         before, said = self.conversations.get(body.user_id, conversation_id)
         tools = EngineTools(engine, body.user_id, language, said)
-        voice = Voice(language == "zh", labels_of(engine))
+        voice = Voice(language, labels_of(engine))
         with speaking_of(body.user_id), within(engine.settings.message_seconds):
             done = turn(body.message, before, engine.live.recommender.items, tools, voice, self.reader)
         if done.cards:

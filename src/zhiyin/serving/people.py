@@ -8,6 +8,7 @@ from threading import Lock
 from typing import Any
 
 from zhiyin.item import Items
+from zhiyin.languages.messages import language_codes
 from zhiyin.ports import Store, StoredProfile
 from zhiyin.profile import Interest, Profile
 from zhiyin.serving.answers import event_json
@@ -95,7 +96,7 @@ def profile_json(profile: Profile, stored: StoredProfile | None, items: Items, s
     cited: set[str] = {item for one in (*interests, *dislikes) for item in one["evidence"]}
     cited |= {str(one["item_id"]) for one in recent}
     hours = active_hours(history)
-    written = {language: summary(profile, Voice(language == "zh"), hours) for language in ("en", "zh")}
+    written = {language: summary(profile, Voice(language), hours) for language in language_codes()}
     return {
         "user_id": profile.user_id,
         "version": stored.version if stored else 0,

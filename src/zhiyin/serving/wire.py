@@ -6,11 +6,22 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, StringConstraints, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from zhiyin.data import times
 from zhiyin.ids import LONGEST, plain
 from zhiyin.kinds import DEFAULT, KINDS, known_kind
+from zhiyin.languages.messages import language_codes
 
 _SOME = StringConstraints(
     min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"
@@ -37,7 +48,18 @@ Count = Annotated[int, Field(ge=1, le=100), WHOLE]
 Version = Annotated[int, Field(ge=0, le=2**31 - 1), WHOLE]
 """A profile's version; no store counts further."""
 Topic = tuple[Name, Value]
-Language = Literal["en", "zh"]
+
+
+def known_language(value: str) -> str:
+    """A language that there is a table of messages for."""
+    if value not in language_codes():
+        raise ValueError(f"language '{value}' is none of {', '.join(language_codes())}")
+    return value
+
+
+Language = Annotated[
+    str, AfterValidator(known_language), WithJsonSchema({"type": "string", "enum": list(language_codes())})
+]
 
 
 def seconds(value: Any) -> Any:

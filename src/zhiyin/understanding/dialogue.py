@@ -98,18 +98,13 @@ def _settled(talk: _Talk, before: Ask, reading: Reading) -> tuple[Ask, str]:
     if not (reading.wanted or reading.ranges or reading.relative) or _any(talk, ask):
         return ask, ""
     if reading.relative and not (reading.wanted or reading.ranges):
-        return replace(before, turns=ask.turns), talk.voice.pick(
-            "Nothing goes further in that direction, so it stays as it was.",
-            "这个方向上没有更合适的了，先保持原来的条件。",
-        )
+        return replace(before, turns=ask.turns), talk.voice.say("chat.no_further")
     bare = replace(before, wanted=(), ranges={}, text="", like=())
     alone = heard(bare, reading, talk.items)
     old = talk.voice.asked(replace(before, unwanted=(), avoid=()))
     if not old or not _any(talk, alone):
         return ask, ""
-    return alone, talk.voice.pick(
-        f"Nothing has both, so I set aside: {old}.", f"没有能同时满足的，先放下之前的条件：{old}。"
-    )
+    return alone, talk.voice.say("chat.set_aside", old=old)
 
 
 def _any(talk: _Talk, ask: Ask) -> bool:
@@ -121,19 +116,14 @@ def _without_list(talk: _Talk, reading: Reading, before: Ask) -> str | None:
     """The answer to a message that asks for no list; None when it asks for one. before: the state the message met."""
     voice, tools = talk.voice, talk.tools
     if reading.intent == "hello":
-        return voice.pick(
-            "Hello. Say what you are in the mood for, what to leave out, or name something you like.",
-            "你好。说说想要什么、不要什么，或者说一个你喜欢的。",
-        )
+        return voice.say("chat.hello")
     if reading.intent == "thanks":
-        return voice.pick("You are welcome.", "不客气。")
+        return voice.say("chat.welcome")
     if reading.intent == "reset":
-        return voice.pick("Starting over. What are you looking for?", "好的，重新开始。想找什么？")
+        return voice.say("chat.reset")
     if reading.intent == "profile":
         talk.note("profile")
-        return tools.profile() or voice.pick(
-            "Nothing yet. Like something, or tell me what you enjoy.", "还不了解你。点个喜欢，或者告诉我你的口味。"
-        )
+        return tools.profile() or voice.say("chat.unknown_person")
     if reading.intent == "explain":
         return _explained(talk, reading, before)
     if (
@@ -148,15 +138,14 @@ def _without_list(talk: _Talk, reading: Reading, before: Ask) -> str | None:
 def _explained(talk: _Talk, reading: Reading, ask: Ask) -> str:
     item = talk.items[reading.like].item_id if reading.like >= 0 else spoken_of(ask, reading)
     if not item:
-        return talk.voice.pick("Nothing has been shown yet.", "还没有推荐过什么。")
+        return talk.voice.say("chat.none_shown")
     talk.note("explain", item_id=item)
     row = talk.items[talk.items.vocabulary.position(item)]
     why, facts = talk.tools.explain(item), talk.voice.facts(row, ask)
-    why = why and why.rstrip(".。") + talk.voice.pick(".", "。")
-    sentences = [
-        one for one in (why, facts and talk.voice.pick(f"You asked for: {facts}.", f"符合你的要求：{facts}。")) if one
-    ]
-    return talk.voice.pick(" ", "").join([talk.voice.describe(row), *sentences])
+    stop = talk.voice.say("text.stop")
+    why = why and why.rstrip(".。") + stop
+    asked = talk.voice.say("chat.you_asked", facts=facts) if facts else ""
+    return talk.voice.say.sentences([talk.voice.describe(row), why, asked])
 
 
 def _with_list(talk: _Talk, reading: Reading, ask: Ask, aside: str) -> Turn:
@@ -164,37 +153,34 @@ def _with_list(talk: _Talk, reading: Reading, ask: Ask, aside: str) -> Turn:
     if reading.missing:
         notes.append(voice.missing(reading.missing))
     if reading.unknown:
-        notes.append(voice.pick(f"I do not know “{reading.unknown}”.", f"我没有找到“{reading.unknown}”。"))
+        notes.append(voice.say("chat.unknown", name=reading.unknown))
     if reading.intent in ("like", "dislike"):
         notes.append(_opinion(talk, reading, ask))
     if reading.remember and reading.unwanted:
         kept = talk.tools.refuse(reading.unwanted)
         talk.note("refuse", topics=[list(one) for one in reading.unwanted], kept=kept)
         if kept:
-            notes.append(voice.pick("Noted for good.", "已记住，以后都不会推荐。"))
+            notes.append(voice.say("chat.refused"))
     again = reading.intent in ("another", "like", "dislike")
     cards = _found(talk, ask, again)
     ways = [] if cards else loosened(ask, talk.items, talk.tools.available())
     like = _title(talk.items, ask.like[0]) if ask.like else ""
     said = voice.found(ask, len(cards), like, again) if cards else voice.nothing(ask, ways, again)
     shown = ask.showing([card["item_id"] for card in cards]) if cards else ask
-    joined = voice.pick(" ", "").join([*notes, said])
+    joined = voice.say.sentences([*notes, said])
     return Turn(joined, tuple(cards), shown, reading.intent, tuple(talk.steps))
 
 
 def _opinion(talk: _Talk, reading: Reading, ask: Ask) -> str:
     item = talk.items[reading.like].item_id if reading.like >= 0 else spoken_of(ask, reading)
     if not item:
-        return talk.voice.pick("I do not know which one you mean.", "不知道你说的是哪一个。")
+        return talk.voice.say("chat.which")
     kept = talk.tools.feedback(item, reading.intent)
     talk.note("feedback", item_id=item, event_type=reading.intent, kept=kept)
     title = _title(talk.items, item)
     if not kept:
-        return talk.voice.pick(f"Understood: {title}.", f"明白了：{title}。")
-    return talk.voice.pick(
-        f"Noted: you {reading.intent} {title}.",
-        f"记下了：你{'喜欢' if reading.intent == 'like' else '不喜欢'}“{title}”。",
-    )
+        return talk.voice.say("chat.understood", title=title)
+    return talk.voice.say("chat.noted_like" if reading.intent == "like" else "chat.noted_dislike", title=title)
 
 
 def _found(talk: _Talk, ask: Ask, again: bool) -> list[Card]:
@@ -244,8 +230,3 @@ def avoided(ask: Ask, items: Items) -> list[str]:
         return []
     bare = Ask(avoid=ask.avoid)
     return [row.item_id for row in items.rows if not bare.meets(row)]
-
-
-def speaks_chinese(message: str, language: str | None) -> bool:
-    """The language asked for, else that of the message."""
-    return language.casefold().startswith("zh") if language else any("\u3400" <= sign <= "\u9fff" for sign in message)

@@ -67,10 +67,10 @@ def described(item: Item, voice: Voice) -> Description:
     facts = {name: them for name, them in values.items() if name not in occasion}
     title = item.title or item.item_id
     return Description(
-        summary=_said(voice, f"{title}{voice.pick(': ', '：')}", _few(values), 3),
-        facts=_said(voice, "", facts, 6),
-        occasion=_said(voice, voice.pick("For an occasion with ", "适合的场合："), occasion, 6) if occasion else "",
-        audience=_said(voice, voice.pick("For those who like ", "适合喜欢这些的人："), audience, 3) if audience else "",
+        summary=_said(voice, "item.summary", _few(values), 3, title=title),
+        facts=_said(voice, "item.facts", facts, 6),
+        occasion=_said(voice, "item.occasion", occasion, 6),
+        audience=_said(voice, "item.audience", audience, 3),
         tags=tuple(dict.fromkeys(one for them in (*audience.values(), *occasion.values()) for one in them))[:8],
     )
 
@@ -84,18 +84,19 @@ def _few(values: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: values[name] for name in list(values)[:4]}
 
 
-def _said(voice: Voice, start: str, values: dict[str, list[str]], most: int) -> str:
+def _said(voice: Voice, key: str, values: dict[str, list[str]], most: int, **more: str) -> str:
+    """A message about values; empty without any."""
     if not values:
         return ""
-    parts = [f"{voice.label(name)} {voice.pick(', ', '、').join(them[:most])}" for name, them in values.items()]
-    return f"{start}{voice.pick('; ', '；').join(parts)}{voice.pick('.', '。')}"
+    parts = [f"{voice.label(name)} {voice.say.listed(them[:most])}" for name, them in values.items()]
+    return voice.say(key, facts=voice.say("text.semicolon").join(parts), **more)
 
 
 def enriched(
     item: Item, items: Items, model: LanguageModel | None, language: str = "en", timeout: float = 60.0
 ) -> Description:
     """A description of an item; the templates' where there is no model, where it fails, and for each text it got wrong."""
-    plain = described(item, Voice(language == "zh"))
+    plain = described(item, Voice(language))
     if model is None:
         return plain
     asking = prompt("enrich", language)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from zhiyin.errors import ModelError
 from zhiyin.item import Items
+from zhiyin.languages.messages import spoken_in
 from zhiyin.llm.deadline import within
 from zhiyin.llm.guard import fenced
 from zhiyin.llm.prompts import prompt
@@ -20,7 +21,7 @@ from zhiyin.llm.schema import ask as ask_model
 from zhiyin.llm.schema import limit
 from zhiyin.ports import Call, LanguageModel
 from zhiyin.understanding.conversation import Ask
-from zhiyin.understanding.dialogue import Reader, speaks_chinese
+from zhiyin.understanding.dialogue import Reader
 from zhiyin.understanding.lexicon import Lexicon, Topic
 from zhiyin.understanding.reading import Choice, Reading, read
 from zhiyin.understanding.saying import Voice
@@ -72,16 +73,16 @@ def planning(model: LanguageModel, timeout: float = 8.0) -> Reader:
 
 
 def _plan(model: LanguageModel, message: str, items: Items, ask: Ask, timeout: float) -> Plan:
-    chinese = speaks_chinese(message, None)
+    language = spoken_in(message)
     lexicon = Lexicon.of(items)
     by_attribute: dict[str, list[str]] = {}
     for (attribute, value), _ in sorted(lexicon.counts.items(), key=lambda one: -one[1]):
         if len(by_attribute.setdefault(attribute, [])) < VALUES:
             by_attribute[attribute].append(value)
     catalogue = "\n".join(f"{attribute}: {', '.join(values)}" for attribute, values in by_attribute.items())
-    messages = prompt("read", "zh" if chinese else "en").messages(
+    messages = prompt("read", language).messages(
         catalogue=fenced(catalogue, "catalogue", 6000),
-        asked=fenced(Voice(chinese).asked(ask) or "-", "asked"),
+        asked=fenced(Voice(language).asked(ask) or "-", "asked"),
         message=fenced(message, "message"),
     )
     options = {"attribute": list(by_attribute) or ["-"]}

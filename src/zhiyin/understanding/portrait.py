@@ -98,7 +98,7 @@ def portrayed(
         for one in said.latent
         if one.topic in offered
     }
-    written = truth.summary(said.summary) or summary(profile, Voice(language == "zh"))
+    written = truth.summary(said.summary) or summary(profile, Voice(language))
     return replace(stored, summary=written, interests=tuple(latent.values()), updated=now)
 
 

@@ -1,4 +1,4 @@
-"""Summary: a profile in a few sentences, English and Chinese, at most 120 words. It says only what the profile holds."""
+"""Summary: a profile in a few sentences of one language, at most 120 words. It says only what the profile holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def summary(profile: Profile, voice: Voice, hours: Hours | None = None) -> str:
     sentences = [*_likes(profile, voice), *_avoids(profile, voice), *_rhythm(profile, voice, hours)]
     text = ""
     for sentence in sentences:
-        longer = f"{text}{voice.pick(' ', '') if text else ''}{sentence}"
+        longer = voice.say.sentences([text, sentence])
         if words_in_text(longer) > WORDS:
             break
         text = longer
@@ -42,13 +42,13 @@ def _likes(profile: Profile, voice: Voice) -> list[str]:
     latent = [one for one in profile.interests if one.latent][:3]
     found = []
     if asked:
-        found.append(voice.pick(f"Asked for {_named(asked[:6], voice)}.", f"自己说喜欢{_named(asked[:6], voice)}。"))
+        found.append(voice.say("profile.asked", topics=_named(asked[:6], voice)))
     if main:
-        found.append(voice.pick(f"Mostly takes to {_named(main, voice)}.", f"最常选{_named(main, voice)}。"))
+        found.append(voice.say("profile.mostly", topics=_named(main, voice)))
     if rest:
-        found.append(voice.pick(f"Now and then {_named(rest, voice)}.", f"偶尔选{_named(rest, voice)}。"))
+        found.append(voice.say("profile.sometimes", topics=_named(rest, voice)))
     if latent:
-        found.append(voice.pick(f"Might also like {_named(latent, voice)}.", f"可能也会喜欢{_named(latent, voice)}。"))
+        found.append(voice.say("profile.maybe", topics=_named(latent, voice)))
     return found
 
 
@@ -56,10 +56,10 @@ def _avoids(profile: Profile, voice: Voice) -> list[str]:
     found = []
     if profile.dislikes:
         named = _named(profile.dislikes[:4], voice)
-        found.append(voice.pick(f"Keeps away from {named}.", f"不太喜欢{named}。"))
+        found.append(voice.say("profile.avoids", topics=named))
     if profile.refusals:
         named = _named([Interest(topic, 1.0) for topic in profile.refusals[:4]], voice)
-        found.append(voice.pick(f"Never wants {named}.", f"完全不要{named}。"))
+        found.append(voice.say("profile.never", topics=named))
     return found
 
 
@@ -67,14 +67,9 @@ def _rhythm(profile: Profile, voice: Voice, hours: Hours | None) -> list[str]:
     count = len(profile.history)
     found = []
     if count:
-        found.append(voice.pick(f"Read from {count} {'event' if count == 1 else 'events'}.", f"来自 {count} 次行为。"))
+        found.append(voice.say("profile.events", count=count))
     if hours is not None and hours.share >= 0.4:
-        found.append(
-            voice.pick(
-                f"Most often here between {hours.start}:00 and {hours.end}:00 UTC.",
-                f"多在 UTC {hours.start} 点到 {hours.end} 点之间出现。",
-            )
-        )
+        found.append(voice.say("profile.hours", start=hours.start, end=hours.end))
     return found
 
 
@@ -84,7 +79,7 @@ def _named(interests: Sequence[Interest], voice: Voice) -> str:
     for one in interests:
         by_attribute.setdefault(one.topic[0], []).append(one.topic[1][:60])
     groups = [
-        f"{voice.pick(', ', '、').join(values)}{voice.pick(' (', '（')}{voice.label(name)}{voice.pick(')', '）')}"
+        voice.say("profile.group", values=voice.say.listed(values), label=voice.label(name))
         for name, values in by_attribute.items()
     ]
-    return voice.pick(", ", "、").join(groups)
+    return voice.say.listed(groups)
