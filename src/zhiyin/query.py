@@ -9,6 +9,7 @@ import numpy as np
 
 from zhiyin.arrays import Floats, Ints
 from zhiyin.errors import DataError
+from zhiyin.lately import NOTHING, Lately
 from zhiyin.profile import Profile
 
 
@@ -36,7 +37,7 @@ class Query:
     now: seconds since 1970, passed in so that runs repeat; 0 for no known moment, with which nothing is compared. shelf: which shelf is asked for. text: a wish in words;
     text_vectors: the same encoded, by space. seeds: items to relate to (positions); when there are any they stand in
     for the history. exclude: item positions never to return. context: device, place and the like. weights: of
-    predicted actions. seed: for every draw of chance.
+    predicted actions. seed: for every draw of chance. lately: what people took up after the fit.
     """
 
     profile: Profile = field(default_factory=Profile)
@@ -53,6 +54,7 @@ class Query:
     language: str = "en"
     seed: int = 0
     request_id: str = ""
+    lately: Lately = NOTHING
 
     def __post_init__(self) -> None:
         if self.n < 1:

@@ -67,6 +67,14 @@ class Refitting(Protocol):
 
 
 @runtime_checkable
+class Counting(Protocol):
+    """A part that counts what people took up, and adds to what it counted at the fit what came since (Query.lately)."""
+
+    def counted_until(self) -> float:
+        """The last moment that what was fitted holds, seconds since 1970; inf where nothing later is added."""
+
+
+@runtime_checkable
 class Fittable(Protocol):
     """A reranker or explainer that needs statistics of the data, such as how many users liked an item."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from zhiyin.lately import NOTHING, Lately
 from zhiyin.profile import Profile
 from zhiyin.query import Condition, Query
 from zhiyin.recommender import FOR_YOU, positions
@@ -33,11 +34,12 @@ def question(
     language: str = "en",
     request_id: str = "",
     at_once: bool = False,
+    lately: Lately = NOTHING,
 ) -> Query:
     """A request. The related shelf without seeds is about the newest liked item. Raises UnknownId for an unknown seed,
     Refused for an unknown shelf.
 
-    at_once: raise Waits rather than ask an encoder.
+    at_once: raise Waits rather than ask an encoder. lately: what people took up after the fit.
     """
     items = snapshot.items
     if shelf not in (FOR_YOU, *snapshot.recommender.shelves):
@@ -53,5 +55,5 @@ def question(
         text_vectors=snapshot.search.vectors(told) if told else {},
         seeds=chosen, conditions=tuple(conditions), weights=weights or {}, context=context or {},
         exclude=frozenset(at for one in exclude if (at := items.vocabulary.get(one)) >= 0),
-        language=language, seed=seed, request_id=request_id,
+        language=language, seed=seed, request_id=request_id, lately=lately,
     )  # fmt: skip

@@ -73,11 +73,12 @@ class Engine:
         self._started = False
         self._watching = Watching(self)  # before anything is read, so that nothing written meanwhile is missed
         self.live = self._opened(recipe, version)
-        self.live.put(store.catalog.all())
 
     def _opened(self, recipe: Recipe, version: str) -> Live:
         weights = weights_for(self.store, EventWeights.from_table(recipe.events))
-        return Live(version, recipe.recommender, weights, self._vectors)
+        live = Live(version, recipe.recommender, weights, self._vectors)
+        live.open(self.store)
+        return live
 
     def start(self) -> None:
         """Begin what a server does beside the answers: encode new items, and watch for what other processes write."""
@@ -137,7 +138,7 @@ class Engine:
         query = question(
             snapshot, profile, n=n, now=now, shelf=shelf, text=text, seeds=seeds, exclude=exclude, conditions=conditions,
             weights=weights, context=context, language=language, request_id=request_id,
-            seed=seed_of(request_id) if seed is None else seed, at_once=at_once,
+            seed=seed_of(request_id) if seed is None else seed, at_once=at_once, lately=live.happening.lately,
         )  # fmt: skip
         started = time.perf_counter()
         answer = snapshot.recommender.recommend_batch([query], explain=explain)[0]
@@ -178,8 +179,7 @@ class Engine:
         """Store events; on return they are on disk and the next answer knows them. undated: see EventLog.take."""
         taken = self.store.log.take(events, undated)
         users = {event.user_id for event in events}
-        for user in users:
-            self.live.profiles.drop(user)
+        self.live.heard(users, self.store)
         self.people.changed({event.user_id for event in taken.new})
         for hear in self.on_record:
             hear(users)
@@ -195,11 +195,10 @@ class Engine:
     def reread(self, users: Collection[str] | None) -> None:
         """Read users again at their next request, everybody for None: another process wrote something of them."""
         if users is None:
-            self.live.profiles.clear()
+            self.live.reread(self.store)
             self.people.recount()
             return
-        for user in users:
-            self.live.profiles.drop(user)
+        self.live.heard(users, self.store)
         self.people.changed(users)
 
     def knows_item(self, item_id: str) -> bool:
@@ -232,12 +231,14 @@ class Engine:
                 outcomes.append(error)
         stored = (items for items, one in zip(writes, outcomes, strict=True) if not isinstance(one, Exception))
         self.live.put([item for items in stored for item in items])
+        self.live.arrived(self.store)
         return outcomes
 
     def take_items(self, items: Sequence[Item]) -> None:
         """Serve items that another process stored."""
         with self._items.turn:
             self.live.put(items)
+            self.live.arrived(self.store)
 
     def delete_item(self, item_id: str) -> None:
         """Erase an item's content and never show it again. Its id is kept, so that its events stay events of something."""
@@ -324,7 +325,6 @@ class Engine:
         """Serve a version from the next request on, once it has answered one. first: done before it serves."""
         with self._writer, self._items.turn:
             live = self._opened(recipe, version)
-            live.put(self.store.catalog.all())
             try:
                 try_out(live.recommender, self.clock())
             except Exception as error:  # whatever a library raises inside: the good version serves on

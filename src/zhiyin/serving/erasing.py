@@ -45,7 +45,7 @@ def notice(engine: Engine, mark: int) -> int:
     if (now := erasures.mark()) == mark:
         return mark
     if erased := erasures.since(mark)["user"]:
-        known = {*engine.live.recommender.users.ids, *engine.live.profiles.users()}
+        known = {*engine.live.recommender.users.ids, *engine.live.profiles.users(), *engine.live.happening.users()}
         for user_id in [one for one in known if erasures.hashed(one) in erased]:
             forget_in_memory(engine, user_id)
     return now

@@ -90,11 +90,11 @@ def everyone(engine: Engine) -> list[str]:
 def answers(engine: Engine, job: Job, people: Sequence[str]) -> list[Answer]:
     """What each of a batch of people would be answered alone, without reasons. What chance draws, it draws by the user's id."""
     live = engine.live
-    snapshot = live.snapshot
+    snapshot, lately = live.snapshot, live.happening.lately
     queries = [
         question(
             snapshot, live.profiles.get(user, engine.store, snapshot), n=job.n, now=job.now, shelf=job.shelf,
-            language=job.language, seed=seed_of(user), request_id=user,
+            language=job.language, seed=seed_of(user), request_id=user, lately=lately,
         )
         for user in people
     ]  # fmt: skip

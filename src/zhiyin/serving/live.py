@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -20,9 +20,11 @@ from zhiyin.query import Query
 from zhiyin.ranking.cross_encoder import CrossEncoder
 from zhiyin.recommender import Recommender
 from zhiyin.serving.encoding import Encoding
+from zhiyin.serving.happening import Happening
 from zhiyin.serving.profiles import Profiles
 from zhiyin.serving.search import Search
 from zhiyin.serving.snapshot import Snapshot
+from zhiyin.stages import Counting
 
 LOG = logging.getLogger("zhiyin.serving")
 
@@ -43,6 +45,8 @@ class Live:
         search = Search(recommender.items, dict(recommender.encoders), judges[-1] if judges else None)
         self.snapshot = Snapshot(version, recommender, search, weights)
         self.profiles = Profiles()
+        counting = [one.counted_until() for one in recommender.retrievers.values() if isinstance(one, Counting)]
+        self.happening = Happening(min(counting, default=np.inf))
         self.encoding = Encoding(recommender.encoders, cache, self._take_vectors)
         self._making = Lock()
         self._pace: float | None = None
@@ -105,10 +109,31 @@ class Live:
                 }
             )
 
+    def open(self, store: Store) -> None:
+        """Take in what a store holds that the version does not: its items, and what happened after the fit."""
+        self.put(store.catalog.all())
+        self.happening.begin(store, self.snapshot)
+
+    def heard(self, users: Collection[str], store: Store) -> None:
+        """Something of some people is new in the log: the next answer knows it."""
+        for user in users:
+            self.profiles.drop(user)
+        self.happening.hear(users, store, self.snapshot)
+
+    def reread(self, store: Store) -> None:
+        """Anything of anybody may be new in the log."""
+        self.profiles.clear()
+        self.happening.begin(store, self.snapshot)
+
+    def arrived(self, store: Store) -> None:
+        """Items were put, of which something may have happened already."""
+        self.happening.arrived(store, self.snapshot)
+
     def disown(self, user_id: str) -> None:
         """Take a user's name off what was learned, so that the id is a stranger's from now on."""
         with self._making:
             self.snapshot = self.snapshot.without_user(user_id)
+        self.happening.forget(user_id)
 
     def _take_vectors(self, space: str, positions: Sequence[int], items: Sequence[Item], vectors: Floats) -> None:
         with self._making:

@@ -1,0 +1,130 @@
+"""What happens after the fit counts in trending as it will once it is fitted."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zhiyin.data.dataset import build
+from zhiyin.data.moments import DAY
+from zhiyin.data.weights import EventWeights
+from zhiyin.event import Event
+from zhiyin.ingest.build import dataset_from_store
+from zhiyin.item import Item, Items
+from zhiyin.lately import Lately
+from zhiyin.query import Query
+from zhiyin.recipe import read_recipe
+from zhiyin.retrieval.trending import Trending
+from zhiyin.serving.engine import Engine
+from zhiyin.stores.memory import MemoryStore
+
+ITEMS = Items([Item(f"i{at}") for at in range(6)])
+START = 1_700_000_000.0
+EVENTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5), st.integers(0, 40)), min_size=20, max_size=80)
+
+
+def lately(rows, cut):
+    """The table of what comes at or after a day, of rows (person, item, day)."""
+    rows = sorted(rows, key=lambda row: row[2])
+    found, last = [], {}
+    for person, item, day in rows:
+        if day >= cut:
+            found.append((person, item, day * DAY, last.get((person, item), -np.inf)))
+        last[person, item] = day * DAY
+    return Lately.of(*(np.array(column) for column in zip(*found, strict=True)))
+
+
+def fitted(rows):
+    users, items, days = zip(*rows, strict=True)
+    data = build([f"u{one:02}" for one in users], ITEMS, [f"i{one}" for one in items], np.array(days) * DAY)
+    return Trending(half_life=3.0).fit(data)
+
+
+@given(rows=EVENTS, later=EVENTS)
+def test_what_was_heard_counts_as_what_was_fitted(rows, later):
+    people = {f"a{at}": (at, at % 6, 41 + at % 3) for at in range(31)}  # everybody, so that nobody's absence moves now
+    every = [*rows, *((person, item, day + 45) for person, item, day in later), *people.values()]
+    early = [row for row in every if row[2] < 45]
+    if len({row[0] for row in every if row[2] >= 45}) < 5:
+        return
+    asked = Query(now=100 * DAY, lately=lately(every, 45))
+    heard, known = fitted(early).scores([asked])[0], fitted(every).scores([Query(now=100 * DAY)])[0]
+    np.testing.assert_allclose(heard, known, rtol=1e-4, atol=1e-5)
+
+
+def test_a_question_about_the_past_hears_nothing_of_what_came_after():
+    rows = [(person, person % 3, 1 + person % 4) for person in range(20)]
+    part = fitted(rows)
+    later = lately([*rows, *((person, 5, 10) for person in range(9))], 6)
+    then, now = part.scores([Query(now=10 * DAY, lately=later), Query(now=11 * DAY, lately=later)])
+    assert then.tolist() == part.scores([Query(now=10 * DAY)])[0].tolist()
+    assert now.argmax() == 5
+
+
+RECIPE = 'name = "lately"\n[[retrieve]]\nuse = "trending"\nhalf_life = 3.0\n'
+
+
+class Living:
+    """A shop whose trending was fitted on four days, and its engine."""
+
+    def __init__(self):
+        self.now = START + 4 * DAY
+        self.store = MemoryStore()
+        self.store.catalog.put(ITEMS.rows)
+        self.store.meta.put("has_clock", True)
+        self.store.log.append([Event(f"u{one}", f"i{one % 3}", "purchase", START + one % 4 * DAY) for one in range(24)])
+        self.recipe = read_recipe(RECIPE)
+        self.recipe.recommender.fit(dataset_from_store(self.store, EventWeights(), None))
+        self.engine = self.open()
+
+    def open(self):
+        return Engine(self.recipe, self.store, clock=lambda: self.now)
+
+    def tell(self, people, item, day=5):
+        self.now = START + (day + 1) * DAY
+        self.engine.record([Event(one, item, "purchase", START + day * DAY) for one in people])
+
+    @staticmethod
+    def listed(engine):
+        return [(one["item_id"], one["score"]) for one in engine.recommend(n=6, seed=0, explain=False)["items"]]
+
+
+MANY = [f"n{at}" for at in range(9)]
+
+
+def test_the_next_answer_counts_what_happened_and_a_restart_gives_the_same():
+    living = Living()
+    before = living.listed(living.engine)
+    living.tell(MANY, "i5")
+    after = living.listed(living.engine)
+    assert before[0][0] != "i5"
+    assert after[0][0] == "i5"
+    living.tell(["u1", "u2", "n1"], "i2", 6)
+    assert living.listed(living.open()) == living.listed(living.engine)
+
+
+def test_a_person_counts_once_however_often_they_come():
+    living = Living()
+    living.tell(MANY, "i5")
+    once = dict(living.listed(living.engine))["i5"]
+    living.tell(MANY, "i5")
+    for _ in range(5):
+        living.tell(MANY[:1], "i5")
+    assert dict(living.listed(living.engine))["i5"] == pytest.approx(once)
+
+
+def test_an_erased_person_counts_no_more():
+    living, other = Living(), Living()
+    living.tell(MANY, "i5")
+    other.tell(MANY[1:], "i5")
+    living.engine.delete_user(MANY[0])
+    assert living.listed(living.engine) == living.listed(other.engine) == living.listed(living.open())
+    assert MANY[0] not in living.engine.live.happening.users()
+
+
+def test_an_item_that_comes_after_its_events_has_them_counted():
+    living = Living()
+    living.tell(MANY, "late")
+    living.engine.put_items([Item("late", "Late")])
+    assert living.listed(living.engine)[0][0] == "late"
+    assert living.listed(living.open()) == living.listed(living.engine)
