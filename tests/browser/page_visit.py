@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from playwright.sync_api import Page
 
 from zhiyin.event import Event
+from zhiyin.languages.messages import language_codes
 from zhiyin.serving.engine import Engine
 
 
@@ -19,6 +20,14 @@ class Visit:
     engine: Engine
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+
+    def speak(self, tag: str) -> None:
+        """Press the language switch until the page speaks a language."""
+        for _ in range(len(language_codes())):
+            self.page.locator("[data-act=language]").click()
+            if self.page.evaluate("document.documentElement.lang") == tag:
+                return
+        raise AssertionError(f"no press of the switch led to {tag}")
 
     def go(self, query: str = "user=ann-1&lang=en") -> Visit:
         """Open the page and wait for the list and the profile."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from prometheus_client import generate_latest
 from pydantic import StringConstraints
 from starlette.types import Scope
 
+from zhiyin.languages.messages import language_codes, messages
 from zhiyin.serving import wire, wire_out
 from zhiyin.serving.audit import Audited
 from zhiyin.serving.bodies import message, takes
@@ -32,15 +35,36 @@ FAILS: dict[int | str, dict[str, Any]] = {404: {"model": wire.Failure}, 409: {"m
 TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
+LANGUAGES = "js/languages.js"
+"""The page's own sentences, made of the tables that all other sentences come from."""
+
+
 class Assets(StaticFiles):
     """The page's files: always asked for again, answered 304 when unchanged, so that an update shows at once."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """See StaticFiles."""
+        if Path(path).as_posix() == LANGUAGES and scope["method"] in ("GET", "HEAD"):
+            return Response(languages_module(), media_type="text/javascript", headers={"cache-control": "no-cache"})
         response = await super().get_response(path, scope)
         fonts = path.endswith(".woff2")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if fonts else "no-cache"
         return response
+
+
+@cache
+def languages_module() -> str:
+    """A module of JavaScript with every language's page: {code: {tag, one, texts}}."""
+    tables = {code: messages(code) for code in language_codes()}
+    page = {
+        code: {
+            "tag": table.tag,
+            "one": sorted(table.ones),
+            "texts": {key.removeprefix("page."): text for key, text in table.texts.items() if key.startswith("page.")},
+        }
+        for code, table in tables.items()
+    }
+    return f"export const LANGUAGES = {json.dumps(page, ensure_ascii=False)};\n"
 
 
 def make_page(app: FastAPI) -> APIRouter:

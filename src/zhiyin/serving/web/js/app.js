@@ -1,7 +1,7 @@
 // The page: draws the frame, seats somebody, and hands everything else to actions.js.
 
 import { byId, h, icon, put, s } from "./dom.js";
-import { currentLanguage, firstLanguage, setLanguage, t } from "./i18n.js";
+import { firstLanguage, nextLanguage, setLanguage, t } from "./i18n.js";
 import { drawFinder } from "./search.js";
 import { drawFilters } from "./filters.js";
 import { drawTrace } from "./drawer.js";
@@ -27,8 +27,9 @@ function drawStrings() {
 }
 
 function drawTools() {
+  const next = nextLanguage();
   put(byId("tools"),
-    h("button", { type: "button", class: "tool", data: { act: "language" }, aria: { label: t("other_language_label") }, onclick: switchLanguage }, t("other_language")),
+    h("button", { type: "button", class: "tool", data: { act: "language" }, aria: { label: next.speak }, onclick: switchLanguage }, next.name),
     h("button", { type: "button", class: "tool who", data: { act: "people" }, aria: { haspopup: "dialog", label: `${t("change_person")} (${whoText()})` }, onclick: pick },
       icon("person"), h("span", { class: "who-name" }, whoText()), icon("down")));
 }
@@ -46,7 +47,7 @@ function drawFrame() {
 }
 
 function switchLanguage() {
-  setLanguage(currentLanguage() === "en" ? "zh" : "en");
+  setLanguage(nextLanguage().code);
   drawFrame();
   byId("tools").querySelector('[data-act="language"]').focus();
   if (state.search) on.search(state.search.q);

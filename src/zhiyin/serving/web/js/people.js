@@ -22,7 +22,7 @@ export function openPeople(dialog, on) {
       const users = answer.users ?? [];
       put(list, users.map((user) => h("li", {}, h("button", { type: "button", class: "person", data: { user: user.user_id }, onclick: chosen(() => on.choose(user.user_id)) },
         h("span", { class: "face", aria: { hidden: "true" } }, icon("person")), h("span", { class: "person-name" }, user.user_id),
-        user.events === undefined || user.events === null ? null : h("span", { class: "quiet" }, t("people_events", { n: number(user.events) }))))));
+        user.events === undefined || user.events === null ? null : h("span", { class: "quiet" }, t("people_events", { count: user.events }))))));
       put(foot, !users.length ? t("people_none", { q }) : (answer.total ?? 0) > users.length ? t("people_more", { n: number(answer.total) }) : "");
     } catch (error) {
       if (mine === asked) put(foot, t(error.status === 0 ? "error_down" : "error_list"));

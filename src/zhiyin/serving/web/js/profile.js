@@ -1,7 +1,7 @@
 // What the system hears in a person: topics with their weight and the items behind them, and the person's last word on it.
 
 import { h, icon, put, s } from "./dom.js";
-import { attributeName, currentLanguage, number, t } from "./i18n.js";
+import { attributeName, currentLanguage, t } from "./i18n.js";
 import { state } from "./state.js";
 
 const SHOWN = 8;
@@ -88,7 +88,7 @@ export function drawProfile(root, on) {
   const unwish = (one) => h("button", { type: "button", class: "chip-x", aria: { label: t("topic_remove", { topic: one[1] }) }, onclick: () => on.edit({ unwish: [one] }) }, icon("close"));
   const topics = profile.interests ?? [];
   return put(root,
-    h("div", { class: "side-head" }, title, count ? h("p", { class: "note" }, count === 1 ? t("profile_events_one") : t("profile_events", { n: number(count) })) : null),
+    h("div", { class: "side-head" }, title, count ? h("p", { class: "note" }, t("profile_events", { count })) : null),
     summaryOf(profile) ? h("p", { class: "summary" }, summaryOf(profile)) : null,
     topics.length ? h("ul", { class: "topics", aria: { label: t("topics") } }, topics.slice(0, SHOWN).map((one, place) => topic(one, place, on)))
       : h("p", { class: "quiet" }, t("profile_guest")),
