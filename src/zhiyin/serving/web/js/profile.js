@@ -51,7 +51,11 @@ function chips(title, topics, action) {
 }
 
 function addForm(on) {
-  const field = h("input", { id: "topic-field", type: "text", maxlength: "80", autocomplete: "off", list: "topic-list", placeholder: t("topic_add_hint") });
+  const example = state.facets.find((facet) => facet.values?.length > 1)?.values[0].value; // one this catalogue knows
+  const placeholder = example ? t("topic_add_hint", { topic: example }) : "";
+  const field = h("input", {
+    id: "topic-field", type: "text", maxlength: "80", autocomplete: "off", list: "topic-list", placeholder,
+  });
   const options = state.facets.flatMap((facet) => (facet.values ?? []).map((one) => h("option", { value: one.value }, attributeName(facet.attribute))));
   return h("form", { class: "add-topic", onsubmit: (event) => { event.preventDefault(); if (field.value.trim()) on.addTopic(field.value.trim()); } },
     h("label", { for: "topic-field" }, t("topic_add")),
