@@ -85,7 +85,7 @@ ASKED_FOR = "asked for"
 class Interest:
     """One topic a person likes (or, in dislikes, avoids), with what supports it.
 
-    topic: (attribute name, value), e.g. ("grapes", "Merlot"). weight: 0 to 1 relative to the strongest. evidence: ids of
+    topic: (attribute name, value), e.g. ("colour", "green"). weight: 0 to 1 relative to the strongest. evidence: ids of
     the events, or of the items where event ids are not known. latent: inferred, not seen in the history itself.
     """
 

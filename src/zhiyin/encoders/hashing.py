@@ -22,8 +22,8 @@ WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W_]+")
 class Hashing:
     """Likeness of spelling, so that the core without torch still has a text space.
 
-    It sees that "Chianti Classico" and "Chianti Rufina" share a word; it does not know that both are Italian red
-    wines, and it matches nothing across languages. Words, their pieces of three to five letters and, in Chinese, single
+    It sees that "Garden Chair" and "Garden Table" share a word; it does not know that both are outdoor
+    furniture, and it matches nothing across languages. Words, their pieces of three to five letters and, in Chinese, single
     signs and pairs are spread over `width` numbers by a hash with a sign (Weinberger 2009), each counted as 1 + log. Words
     that only hold sentences together count where a text has no others.
     """

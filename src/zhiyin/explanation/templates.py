@@ -48,9 +48,9 @@ class Templates:
     """A sentence for every reason, in the language of the request where there is a table of it, else in English."""
 
     nouns: dict[str, str] = setting({})
-    """What items are called, by language, e.g. {en = "wines", zh = "款酒"}; the default is the language's `reason.noun`."""
+    """What items are called, by language, e.g. {en = "books", zh = "本书"}; the default is the language's `reason.noun`."""
     labels: dict[str, str] = setting({})
-    """What attributes are called, by name or "language.name", e.g. {"zh.grapes" = "葡萄品种"}."""
+    """What attributes are called, by name or "language.name", e.g. {"zh.colour" = "颜色"}."""
 
     def explain(self, query: Query, candidates: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
         """See Explainer. Needs the reasons of an explainer before it; without them it has nothing to say."""

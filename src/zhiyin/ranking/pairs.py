@@ -29,7 +29,7 @@ def tag_pairs(items: Items, query: Query, wanted: Ints) -> Array:
 
     The first four are cosines of the candidate's tags with those of the last liked event, of the liked history fading,
     of all of it, and of the disliked events. The last two are the rarity of the rarest tag shared with the last event
-    (the same winery, the same brand), and with any event, times how often that tag was met.
+    (the same maker, the same brand), and with any event, times how often that tag was met.
     """
     result = np.full((len(wanted), len(TAG_COLUMNS)), np.nan)
     tags = items.tags

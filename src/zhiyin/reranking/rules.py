@@ -23,7 +23,7 @@ class Rules:
         use = "rules"
         pin = { "item-7" = 1 }
         boost = { "country=Portugal" = 3, "type=Dessert" = -5 }
-        cap = { winery = 2 }
+        cap = { brand = 2 }
 
     Nothing is invented: a pin moves an item only if it is among the candidates, so seen and hidden items stay out.
     """

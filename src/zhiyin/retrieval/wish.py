@@ -31,7 +31,7 @@ class Wish:
     (1 - weight) · ranked + weight · fit; the ranked score in spans of the candidates' (see in_spans), the fit from 0 to 1. Where nothing is wished, nothing changes.
 
     A wish in words fits an item by the cosine with its vectors, counted from the median of the catalogue up, and by the
-    words it shares with the item's attributes, rare ones counting more: vectors alone often miss "light" or a grape.
+    words it shares with the item's attributes, rare ones counting more: vectors alone often miss "light" or a colour.
     Topics asked for in the profile, or of somebody new written about themselves, fit by how many of them an item has; beside
     words they count half.
     """

@@ -90,7 +90,7 @@ def check_explainer(part: Explainer, dataset: Dataset) -> None:
 
 def check_encoder(part: Encoder) -> None:
     """Finite float32 rows of the declared width and of length 1; a text alone gives what it gives in a batch."""
-    texts = ["red wine", "", "a much longer text about a river and a stone " * 5, "山谷 甜酒", "red wine"]
+    texts = ["red chair", "", "a much longer text about a river and a stone " * 5, "山谷 甜茶", "red chair"]
     vectors = part.encode(texts)
     assert vectors.shape == (len(texts), part.width), "encode gives [texts, width]"
     assert vectors.dtype == np.float32, "vectors are float32"
@@ -100,7 +100,7 @@ def check_encoder(part: Encoder) -> None:
     assert part.encode([]).shape == (0, part.width), "no texts, no rows"
     for text, vector in zip(texts, vectors, strict=True):
         assert np.allclose(part.encode([text])[0], vector, atol=1e-5), "a text alone equals the text in a batch"
-    asked = part.encode_query("red wine")
+    asked = part.encode_query("red chair")
     assert asked.shape == (part.width,), "encode_query gives [width]"
     assert np.isfinite(asked).all(), "the query vector is finite"
     assert isinstance(part.identity, str), "identity is a text"

@@ -17,7 +17,7 @@ STRENGTH = 4.0
 
 
 def commented(comments: Sequence[Comment], items: Items) -> tuple[tuple[Interest, ...], tuple[Interest, ...]]:
-    """Topics spoken for, and topics spoken against, strongest first: "lovely Merlot, but too much oak" is one of each."""
+    """Topics spoken for, and topics spoken against, strongest first: "lovely wool, but too much red" is one of each."""
     if not comments:
         return (), ()
     lexicon, said = Lexicon.of(items), dict[Topic, list[tuple[float, Comment]]]()

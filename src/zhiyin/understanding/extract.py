@@ -111,7 +111,7 @@ def active_hours(history: History, width: int = 4, cited: int = 10) -> Hours | N
 def first_interests(attributes: Mapping[str, str], items: Items, most: int = 12) -> tuple[Interest, ...]:
     """A first profile from what somebody registered with, or a sentence about themselves: the topics it names.
 
-    Negated topics are left out ("no sweet wines"); see first_dislikes. Where somebody lives, and who they are, says nothing
+    Negated topics are left out ("no sweet ones"); see first_dislikes. Where somebody lives, and who they are, says nothing
     about what they like: such attributes are not read.
     """
     return tuple(Interest(topic, 1.0, reason=SAID) for topic in _said(attributes, items)[0][:most])

@@ -196,7 +196,7 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
 
 
 def _going_on(clauses: list[str], lists: list[bool]) -> list[bool]:
-    """Of each clause, whether it goes on with the list before it: "no Merlot, Malbec or Syrah", but not "no white, red"."""
+    """Of each clause, whether it goes on with the list before it: "no green, blue or grey", but not "no white, red"."""
     found = [False] * (len(clauses) + 1)
     for place in range(len(clauses) - 1, -1, -1):
         found[place] = lists[place] and (JOINING.search(clauses[place]) is not None or found[place + 1])

@@ -74,7 +74,7 @@ def _rhythm(profile: Profile, voice: Voice, hours: Hours | None) -> list[str]:
 
 
 def _named(interests: Sequence[Interest], voice: Voice) -> str:
-    """Topics by attribute: "Merlot and Malbec (grape), Chile (country)"."""
+    """Topics by attribute: "green, blue (colour), Chile (country)"."""
     by_attribute: dict[str, list[str]] = {}
     for one in interests:
         by_attribute.setdefault(one.topic[0], []).append(one.topic[1][:60])
