@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from zhiyin.languages.messages import language_codes
+from zhiyin.languages.messages import language_codes, language_of
 
 if TYPE_CHECKING:
     from zhiyin.errors import ModelError
@@ -67,7 +67,7 @@ def _print(shown: dict[str, object], lang: str) -> None:
     summaries = shown["summaries"]
     assert isinstance(summaries, dict)
     console = Console()
-    console.print(summaries.get(lang, "") or "nothing yet", markup=False)
+    console.print(summaries.get(language_of(lang), "") or "nothing yet", markup=False)
     table = Table("topic", "", "weight", "why")
     for kind, sign in (("interests", "+"), ("dislikes", "-")):
         listed = shown[kind]

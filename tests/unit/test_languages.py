@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import zhiyin
+from zhiyin.cli_understand import _print
 from zhiyin.errors import SettingError
 from zhiyin.languages.messages import FORMS, Message, Messages, language_codes, language_of, messages, spoken_in
 from zhiyin.serving.operations import WEB
@@ -85,3 +86,11 @@ def test_counts_pick_the_plural_form_and_holes_must_be_filled() -> None:
         say("reason.nobodys")
     with pytest.raises(SettingError, match="count"):
         say("reason.popular")
+
+
+@pytest.mark.parametrize(("asked", "said"), [("zh-CN", "喜欢茶"), ("xx", "Likes tea"), ("en", "Likes tea")])
+def test_the_command_line_shows_a_profile_in_english_where_there_is_no_table(
+    asked: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _print({"summaries": {"en": "Likes tea", "zh": "喜欢茶"}, "interests": [], "dislikes": []}, asked)
+    assert said in capsys.readouterr().out
