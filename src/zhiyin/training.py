@@ -15,6 +15,7 @@ from zhiyin.data.split import ALL, Cases, all_cases_after, last_event_cases, mom
 from zhiyin.errors import SettingError
 from zhiyin.item import Items
 from zhiyin.query import Query
+from zhiyin.ranking.circumstances import telling
 from zhiyin.seen import Hiding
 from zhiyin.stages import Fittable, Ranker, RankingRows, Refitting, Refreshing
 
@@ -77,13 +78,14 @@ def held_out(dataset: Dataset, holdout: str, hiding: Hiding = ALL) -> tuple[Data
 
     No answer of a case is in the data returned with it, nor among what lists leave out (hiding). "last" holds out the
     last events of every sequence, each of them a question of its own with the history that ended before it. The last
-    cases are of people without a history.
+    cases are of people without a history. A question carries the circumstances of its answers, where those say something.
     """
     if holdout not in ("auto", "time", "last"):
         raise SettingError(f"holdout = {holdout!r}: must be one of 'auto', 'time', 'last'")
     if holdout == "last" or (holdout == "auto" and not dataset.has_clock):
         return _ends_held_out(dataset)
-    asked, newcomers = all_cases_after(dataset, moment_of(dataset, 0.9), np.inf, hiding)
+    cut = moment_of(dataset, 0.9)
+    asked, newcomers = all_cases_after(dataset, cut, np.inf, hiding, telling(dataset.before(cut)))
     return asked.known, [asked, newcomers.sample(NEWCOMERS, seed=0)]
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from scipy import sparse
 
 from zhiyin.arrays import Ints
+from zhiyin.data.circumstances import coded
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.moments import ALWAYS, inside, window
 from zhiyin.data.reading.summary import KNOWN
@@ -33,7 +34,7 @@ def assemble(
     """A dataset of the events that are interactions: their weight is not 0, and no later event took them back.
 
     events: user_id, item_id, time (seconds or position), kind (code), value (nan or null for none) and, where comments were
-    read, sentiment (see comments.py), in order of arrival, which settles equal times. now: seconds since 1970, where it is known; no event can be a day later. users:
+    read, sentiment (see comments.py), and context (JSON text), where there is one, in order of arrival, which settles equal times. now: seconds since 1970, where it is known; no event can be a day later. users:
     attributes by user id. edges: user_id, friend_id. What the values mean, where it is not set, is taken from the events;
     the dataset keeps the weights it was made with. show_unlisted: see listed.
     """
@@ -50,6 +51,7 @@ def assemble(
         user_ids += [*edges["user_id"].to_list(), *edges["friend_id"].to_list()]
     vocabulary = Vocabulary.of(user_ids, "user")
     table = listed(items, kept["item_id"].unique().to_list(), show_unlisted)
+    codes, contexts = coded(kept["context"]) if "context" in kept.columns else (None, ({},))
     interactions = Interactions.sort(
         positions(kept["user_id"], vocabulary),
         positions(kept["item_id"], table.vocabulary),
@@ -57,6 +59,7 @@ def assemble(
         signed[use],
         kinds[use],
         values[use],
+        codes,
     )
     within = window(interactions.times, now) if has_clock else ALWAYS
     latest = float(np.max(interactions.times[inside(interactions.times, within)], initial=0.0))
@@ -70,6 +73,7 @@ def assemble(
         users or {},
         weights,
         within,
+        contexts,
     )
 
 

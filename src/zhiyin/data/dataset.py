@@ -24,7 +24,8 @@ from zhiyin.vocabulary import Vocabulary
 class Interactions:
     """Events between known users and items as columns, sorted by user, then time; equal times keep their order.
 
-    weights: signed, see History. kinds: codes of kinds.KINDS. values: nan where the event had none. All [interactions].
+    weights: signed, see History. kinds: codes of kinds.KINDS. values: nan where the event had none. contexts: codes of
+    Dataset.contexts, 0 for none, which is what they are when left out. All [interactions].
     """
 
     users: Ints
@@ -33,6 +34,11 @@ class Interactions:
     weights: Floats
     kinds: Array
     values: Floats
+    contexts: Ints = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def __post_init__(self) -> None:
+        if len(self.contexts) != len(self.users):
+            object.__setattr__(self, "contexts", np.zeros(len(self.users), np.int32))
 
     @classmethod
     def sort(
@@ -43,6 +49,7 @@ class Interactions:
         weights: Array | None = None,
         kinds: Array | None = None,
         values: Array | None = None,
+        contexts: Array | None = None,
     ) -> Interactions:
         """Columns in any order, as sorted interactions. The order given settles equal times."""
         count = len(users)
@@ -54,6 +61,7 @@ class Interactions:
             (np.ones(count, np.float32) if weights is None else np.asarray(weights, np.float32))[order],
             (np.full(count, CODES[DEFAULT], np.uint8) if kinds is None else np.asarray(kinds, np.uint8))[order],
             (np.full(count, np.nan, np.float32) if values is None else np.asarray(values, np.float32))[order],
+            (np.zeros(count, np.int32) if contexts is None else np.asarray(contexts, np.int32))[order],
         )
 
     def __len__(self) -> int:
@@ -72,6 +80,7 @@ class Interactions:
             self.weights[rows],
             self.kinds[rows],
             self.values[rows],
+            self.contexts[rows],
         )
 
 
@@ -83,6 +92,7 @@ class Dataset:
     times of two users. friends: csr [users, users] of social ties, or None. as_of: no interaction is later, but for those
     outside the window. weights: what the events were weighed with; live profiles must use the same. window: the times that
     can be right, both ends included; an event outside still says what somebody likes, but no statistic of time reads it.
+    contexts: on what device, at which place and surface, by Interactions.contexts; the first is nothing.
     """
 
     users: Vocabulary
@@ -94,6 +104,7 @@ class Dataset:
     user_attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     weights: EventWeights = field(default_factory=EventWeights)
     window: tuple[float, float] = ALWAYS
+    contexts: tuple[Mapping[str, str], ...] = ({},)
 
     def __post_init__(self) -> None:
         late = int((self.interactions.times[self.dated] > self.as_of).sum())

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
+
+from zhiyin.data.dataset import Dataset, Interactions
+from zhiyin.data.moments import DAY
 
 SWAPS = 10
 """Swaps tried per tie; after about that many, ties are as good as random given the degrees."""
@@ -31,3 +36,15 @@ def rewired(ties: sparse.csr_matrix, seed: int = 0) -> sparse.csr_matrix:
     rows, columns = np.array(ends, np.int64).reshape(-1, 2).T
     half = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), ties.shape)
     return sparse.csr_matrix(half + half.T)
+
+
+def dealt_out(dataset: Dataset, seed: int = 0) -> Dataset:
+    """Circumstances dealt out anew among all interactions: devices, places and surfaces together, and hours of the day
+    apart, so that how common each is stays as it was."""
+    rng, table = np.random.default_rng(seed), dataset.interactions
+    contexts, times = rng.permutation(table.contexts), table.times
+    if dataset.has_clock:
+        within = rng.permutation(times % DAY)
+        times = np.minimum(np.floor(times / DAY) * DAY + within, dataset.as_of)
+    columns = (table.users, table.items, times, table.weights, table.kinds, table.values, contexts)
+    return replace(dataset, interactions=Interactions.sort(*columns))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,23 +115,21 @@ class Tables:
         )
 
 
-def event_columns(table: pl.DataFrame, comments: Sequence[str] | None = None) -> pl.DataFrame:
-    """A table of events (see event_ids) as assemble wants them: user_id, item_id, time, kind, value, sentiment.
-
-    comments: the contexts of the comments in the table, in order, where it has no column of them.
-    """
+def event_columns(table: pl.DataFrame) -> pl.DataFrame:
+    """A table of events (see event_ids) as assemble wants them: user_id, item_id, time, kind, value, context, sentiment."""
     found = table.select(
         "user_id",
         "item_id",
         pl.col("timestamp").alias("time"),
         kind_codes(table["event_type"]).alias("kind"),
         pl.col("value"),
+        pl.col("context"),
     )
     rows = np.flatnonzero((table["event_type"] == "comment").to_numpy())
     if not len(rows):
         return found
     said = np.full(len(table), np.nan, np.float32)
-    said[rows] = sentiments(table["context"][rows].to_list() if comments is None else comments)
+    said[rows] = sentiments(table["context"][rows].to_list())
     return found.with_columns(sentiment=said)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from zhiyin.arrays import Bools, Ints, Longs
+from zhiyin.data.circumstances import of_row, values
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError
 from zhiyin.query import Query
@@ -24,20 +25,28 @@ FLOOD = 4.0
 class Cases:
     """Questions with known answers: row i asks for user users[i] at moment now[i]; targets[i] are the right items.
 
-    known: the data a history is taken from; a history ends strictly before its targets.
+    known: the data a history is taken from; a history ends strictly before its targets. contexts: on what device, at
+    which place, surface and hour each question is asked; empty where no question says it.
     """
 
     known: Dataset
     users: Ints
     now: tuple[float, ...]
     targets: tuple[Ints, ...]
+    contexts: tuple[Mapping[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.users)
 
     def query(self, row: int, n: int = 10) -> Query:
         """The question of one row as a request."""
-        return Query(self.known.profile(int(self.users[row])), n=n, now=self.now[row], seed=row)
+        return Query(
+            self.known.profile(int(self.users[row])),
+            n=n,
+            now=self.now[row],
+            seed=row,
+            context=self.contexts[row] if self.contexts else {},
+        )
 
     def batches(self, size: int, n: int = 10) -> Iterator[tuple[list[Query], tuple[Ints, ...]]]:
         """Questions and answers in batches."""
@@ -58,7 +67,11 @@ class Cases:
     def rows(self, rows: Longs) -> Cases:
         """Some of the cases, by their row."""
         return Cases(
-            self.known, self.users[rows], tuple(self.now[r] for r in rows), tuple(self.targets[r] for r in rows)
+            self.known,
+            self.users[rows],
+            tuple(self.now[r] for r in rows),
+            tuple(self.targets[r] for r in rows),
+            tuple(self.contexts[r] for r in rows) if self.contexts else (),
         )
 
 
@@ -90,7 +103,8 @@ def last_event_cases(dataset: Dataset, back: int = 0) -> Cases:
     table = shown.interactions
     # Without a clock no moment is known, so that no part can read anything from it.
     now = tuple(float(t) if dataset.has_clock else 0.0 for t in table.times[rows])
-    return Cases(shown.without_last(1), users, now, tuple(table.items[rows][:, None]))
+    contexts = tuple(of_row(shown, int(row)) for row in rows)
+    return Cases(shown.without_last(1), users, now, tuple(table.items[rows][:, None]), contexts)
 
 
 def leave_one_out(dataset: Dataset) -> Split:
@@ -118,8 +132,14 @@ def cases_after(dataset: Dataset, start: float, end: float, hiding: Hiding = ALL
     return all_cases_after(dataset, start, end, hiding)[0]
 
 
-def all_cases_after(dataset: Dataset, start: float, end: float, hiding: Hiding = ALL) -> tuple[Cases, Cases]:
-    """What cases_after gives, and beside it the newcomers: those who had done nothing before, asked without a history."""
+def all_cases_after(
+    dataset: Dataset, start: float, end: float, hiding: Hiding = ALL, keys: Sequence[str] = ()
+) -> tuple[Cases, Cases]:
+    """What cases_after gives, and beside it the newcomers: those who had done nothing before, asked without a history.
+
+    keys: of circumstances (see circumstances.py). What one user did in different ones is then asked for apart, each in
+    its own; all are still asked at `start`.
+    """
     known = dataset.before(start)
     later = dataset.only(
         (dataset.interactions.times >= start)
@@ -129,19 +149,35 @@ def all_cases_after(dataset: Dataset, start: float, end: float, hiding: Hiding =
     )
     users: tuple[list[int], list[int]] = [], []
     targets: tuple[list[Ints], list[Ints]] = [], []
+    contexts: tuple[list[Mapping[str, str]], list[Mapping[str, str]]] = [], []
+    apart = _apart(later, keys)
     for user in np.unique(later.interactions.users):
         before = known.history(int(user))
-        after = later.history(int(user)).items
-        new = after[~np.isin(after, known.seen(before).hidden(hiding, start))]
-        if len(new):
+        rows = np.arange(later.offsets[user], later.offsets[user + 1])
+        after = later.interactions.items[rows]
+        rows = rows[~np.isin(after, known.seen(before).hidden(hiding, start))]
+        for one in dict.fromkeys(apart[rows].tolist()):
+            new = later.interactions.items[rows[apart[rows] == one]]
             kind = 0 if len(before) else 1
             users[kind].append(int(user))
             targets[kind].append(np.array(list(dict.fromkeys(new.tolist())), np.int32))
+            if keys:
+                told = of_row(later, int(rows[apart[rows] == one][0]))
+                contexts[kind].append({key: told[key] for key in keys if key in told})
     asked, newcomers = (
-        Cases(known, np.array(who, np.int32), (start,) * len(who), tuple(what))
-        for who, what in zip(users, targets, strict=True)
+        Cases(known, np.array(who, np.int32), (start,) * len(who), tuple(what), tuple(where))
+        for who, what, where in zip(users, targets, contexts, strict=True)
     )
     return asked, newcomers
+
+
+def _apart(later: Dataset, keys: Sequence[str]) -> Longs:
+    """A number for each interaction, the same for those of the same circumstances. [interactions]"""
+    codes = np.zeros(len(later.interactions), np.int64)
+    for key in keys:
+        places, names = values(later, later.interactions, key)
+        codes = codes * (len(names) + 1) + places + 1
+    return codes
 
 
 def time_split(dataset: Dataset, valid: float = 0.1, test: float = 0.1, hiding: Hiding = ALL) -> Split:

@@ -11,7 +11,7 @@ from zhiyin.data.readers import event_columns
 from zhiyin.data.weights import EventWeights
 from zhiyin.ports import Store
 
-READ = ("user_id", "item_id", "timestamp", "event_type", "value")
+READ = ("user_id", "item_id", "timestamp", "event_type", "value", "context")
 
 
 def dataset_from_store(
@@ -29,13 +29,10 @@ def dataset_from_store(
     """
     until = None if as_of is None else float(np.nextafter(as_of, np.inf))
     table = store.log.columns(READ, None, until)
-    comments = None
-    if (table["event_type"] == "comment").any():  # of all others the context is not read: it is most of a log
-        comments = store.log.columns(("context",), None, until, ("comment",))["context"].to_list()
     profiles = store.profiles.all()
     edges = [(one.user_id, friend) for one in profiles for friend in one.friends]
     dataset = assemble(
-        event_columns(table, comments),
+        event_columns(table),
         store.catalog.all(),
         weights,
         has_clock=store.meta.get("has_clock") is not False,

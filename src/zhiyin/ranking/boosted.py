@@ -16,6 +16,7 @@ from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.ranking.blend import blend_shares, blended, in_order_of, learn_blend
 from zhiyin.ranking.bounds import bounded, usual_spread
+from zhiyin.ranking.circumstances import fitting_keys
 from zhiyin.ranking.features import Features, learn_facts
 from zhiyin.stages import RankingRows
 
@@ -107,7 +108,7 @@ class Boosted:
 
     def refresh(self, dataset: Dataset) -> None:
         """Take what is known of items from a later dataset; the trees stay as they are."""
-        self.facts = learn_facts(dataset)
+        self.facts = learn_facts(dataset, fitting_keys(self.facts))
 
     def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
         """See Ranker."""

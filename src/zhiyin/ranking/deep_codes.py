@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -134,11 +134,24 @@ def liked_most(history: Codes) -> Codes:
     return result
 
 
-def request_codes(query: Query, attributes: Sequence[str]) -> Codes:
-    """The user's attributes, then the shelf and CONTEXT. [attributes + 1 + len(CONTEXT)]"""
+def context_of(query: Query) -> list[tuple[str, str]]:
+    """Those of CONTEXT that a request says, folded, with what it says of them."""
+    told = [(key, str(query.context.get(key) or "").strip().casefold()) for key in CONTEXT]
+    return [(key, value) for key, value in told if value]
+
+
+def request_codes(query: Query, attributes: Sequence[str], met: Collection[str] = ()) -> Codes:
+    """The user's attributes, then the shelf and CONTEXT. [attributes + 1 + len(CONTEXT)]
+
+    met: "key\x1fvalue" of what rows to learn from said; any other value has a row that nothing was learned for, and is
+    nothing.
+    """
     told = query.profile.attributes
     users = [code("user", name, told[name]) if told.get(name) else 0 for name in attributes]
-    asked = [code("context", key, query.context[key]) if query.context.get(key) else 0 for key in CONTEXT]
+    context = dict(context_of(query))
+    asked = [
+        code("context", key, context[key]) if "\x1f".join((key, context.get(key, ""))) in met else 0 for key in CONTEXT
+    ]
     return np.array([*users, code("shelf", query.shelf), *asked], np.uint64)
 
 

@@ -25,11 +25,13 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.item import Items
 from zhiyin.query import Query
 from zhiyin.ranking.blend import blended, learn_blend
+from zhiyin.ranking.circumstances import fitting_keys
 from zhiyin.ranking.deep_codes import (
     CONTEXT,
     VALUES,
     ItemCodes,
     buckets,
+    context_of,
     crossed,
     liked_most,
     rank_codes,
@@ -58,6 +60,7 @@ class DeepInputs:
         self.options = InputOptions(**layout["options"])
         self.sources, self.spaces = tuple(layout["sources"]), tuple(layout["spaces"])
         self._codes = ItemCodes(layout["attributes"])
+        self._met = frozenset(layout.get("context", ()))
 
     @classmethod
     def learn(cls, dataset: Dataset, rows: RankingRows, options: InputOptions, sample: int = 1000) -> DeepInputs:
@@ -78,13 +81,15 @@ class DeepInputs:
             "attributes": worth_reading(dataset.items),
             "user_attributes": sorted(names, key=lambda name: (-names[name], name))[:MOST_USER_ATTRIBUTES],
             "clock": dataset.has_clock,
+            "context": sorted({"\x1f".join(one) for query in rows.queries for one in context_of(query)}),
         }
-        every = (*Features(tuple(sources), tuple(layout["spaces"]), {}).names, "blend")
+        known = learn_facts(dataset)
+        every = (*Features(tuple(sources), tuple(layout["spaces"]), known).names, "blend")
         layout["columns"] = [name for name in every if not (options.scale_free and changes(name))]
         graph = neighbour_graph(dataset)
         basis = directions(graph, options.width, options.seed)
         tables: dict[str, Array] = {"blend": weights, "basis": basis, NEIGHBOURS: placed(graph, basis)}
-        tables |= {f"facts.{name}": one for name, one in learn_facts(dataset).items()}
+        tables |= {f"facts.{name}": one for name, one in known.items()}
         for space in layout["spaces"]:
             tables[f"project.{space}"] = principal(dataset.items.vectors[space], options.width)
         inputs = cls(layout, tables)
@@ -93,7 +98,9 @@ class DeepInputs:
 
     def refresh(self, dataset: Dataset) -> None:
         """Take what is known of items, and where they stand, from a later dataset; what was learned stays."""
-        facts = {f"facts.{name}": one for name, one in learn_facts(dataset).items()}
+        facts = {
+            f"facts.{name}": one for name, one in learn_facts(dataset, fitting_keys(self._features().facts)).items()
+        }
         stands = placed(neighbour_graph(dataset), np.asarray(self.tables["basis"], np.float32))
         self.tables = {**self.tables, **facts, NEIGHBOURS: stands}
 
@@ -189,7 +196,7 @@ class DeepInputs:
         last = np.zeros(2, np.uint64)
         last[: len(met)] = met[:2, 0, 0]
         liked = liked_most(met[:, 1:])
-        return np.concatenate([last, liked, request_codes(query, self.layout["user_attributes"])])
+        return np.concatenate([last, liked, request_codes(query, self.layout["user_attributes"], self._met)])
 
     def _crosses(
         self, query: Query, candidates: Candidates, own: Array, met: Array, asked: Array, raw: Mapping[str, Array]

@@ -20,6 +20,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import DAY, Timeline
 from zhiyin.item import Items
 from zhiyin.query import Query
+from zhiyin.ranking.circumstances import fits, fitting_keys, learn_fits
 from zhiyin.ranking.pairs import TAG_COLUMNS, VECTOR_COLUMNS, tag_pairs, vector_pairs
 
 HALF_LIVES = (2.0, 14.0, 90.0)
@@ -30,12 +31,13 @@ ITEM_COLUMNS = ("popularity", "quality", "age_days", "days_since_seen", "seen_be
 SOURCE_COLUMNS = ("opinion", "log_rank")
 
 
-def learn_facts(dataset: Dataset) -> dict[str, Array]:
+def learn_facts(dataset: Dataset, keys: Sequence[str] | None = None) -> dict[str, Array]:
     """What is known of items from a dataset, for a learned field of a ranker.
 
     share: log of the people per item over the mean; quality: mean over people of what they thought of it, shrunk to the
     mean of all; then, where the data has a clock, a Timeline, and how all items together stood at every moment (see
-    _course). Everybody counts once per item, however often they came.
+    _course). Everybody counts once per item, however often they came. keys: of circumstances whose fits are wanted, as
+    they were when the ranker learned; None for those that say something (see circumstances.py).
     """
     table = dataset.interactions
     size = len(dataset.items)
@@ -51,6 +53,7 @@ def learn_facts(dataset: Dataset) -> dict[str, Array]:
         "share": np.log((count + 1) / (count.mean() + 1)).astype(np.float32) if size else np.empty(0, np.float32),
         "quality": ((total + 5 * mean) / (count + 5)).astype(np.float32),
     }
+    facts |= learn_fits(dataset, keys)
     dated = table.where(dataset.dated)
     if dataset.has_clock and len(dated):
         timeline = Timeline.of(dated, size, HALF_LIVES, dataset.present)
@@ -78,6 +81,7 @@ class Features:
             *ITEM_COLUMNS,
             *(f"recent_{days:g}" for days in HALF_LIVES),
             *TAG_COLUMNS,
+            *(f"fits_{key}" for key in fitting_keys(self.facts)),
             *(f"{space}_{column}" for space in self.spaces for column in VECTOR_COLUMNS),
             "found_by",
             *(f"{source}_{column}" for source in self.sources for column in SOURCE_COLUMNS),
@@ -109,8 +113,14 @@ class Features:
         return np.concatenate(columns, 1).astype(np.float32)
 
     def about(self, query: Query, candidates: Candidates, items: Items) -> Array:
-        """What is known of the items, and of their tags beside the history's. [candidates, ITEM_COLUMNS … TAG_COLUMNS]"""
-        return np.concatenate([self._items(query, candidates, items), tag_pairs(items, query, candidates.items)], 1)
+        """What is known of the items, and of their tags beside the history's and of where the request is made.
+
+        [candidates, ITEM_COLUMNS … TAG_COLUMNS and fitting_keys]
+        """
+        known = [self._items(query, candidates, items), tag_pairs(items, query, candidates.items)]
+        if fitting_keys(self.facts):
+            known.append(fits(self.facts, query, candidates.items, "times" in self.facts))
+        return np.concatenate(known, 1)
 
     def _query(self, query: Query) -> Array:
         history = query.profile.history

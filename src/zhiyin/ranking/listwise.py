@@ -16,6 +16,7 @@ from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.ranking.blend import blend_shares, blended, in_order_of, is_new
 from zhiyin.ranking.bounds import bounded
+from zhiyin.ranking.circumstances import fitting_keys
 from zhiyin.ranking.features import learn_facts
 from zhiyin.ranking.listwise_columns import Columns, Questions, questions
 from zhiyin.ranking.listwise_guard import gone_mad, guarded
@@ -97,7 +98,7 @@ class Listwise:
 
     def refresh(self, dataset: Dataset) -> None:
         """Take what is known of items from a later dataset; what was learned stays."""
-        self.facts = learn_facts(dataset)
+        self.facts = learn_facts(dataset, fitting_keys(self.facts))
 
     def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
         """See Ranker."""

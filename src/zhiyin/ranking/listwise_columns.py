@@ -11,6 +11,7 @@ from zhiyin.arrays import Array, Bools, Floats, Longs
 from zhiyin.candidates import Candidates
 from zhiyin.item import Items
 from zhiyin.query import Query
+from zhiyin.ranking.circumstances import fitting_keys
 from zhiyin.ranking.features import HALF_LIVES, ITEM_COLUMNS, Features
 from zhiyin.ranking.pairs import TAG_COLUMNS
 from zhiyin.stages import RankingRows
@@ -21,7 +22,7 @@ ABOUT = (*ITEM_COLUMNS, *(f"recent_{days:g}" for days in HALF_LIVES), *TAG_COLUM
 
 @dataclass(frozen=True)
 class Columns:
-    """Opinions of the sources, their logarithmic ranks, ABOUT and the length of the history, in this order.
+    """Opinions of the sources, their logarithmic ranks, ABOUT, the fits to the circumstances and the length of the history, in this order.
 
     facts: from learn_facts.
     """
@@ -32,7 +33,7 @@ class Columns:
     @property
     def count(self) -> int:
         """How many columns there are."""
-        return 2 * len(self.sources) + len(ABOUT) + 1
+        return 2 * len(self.sources) + len(ABOUT) + len(fitting_keys(self.facts)) + 1
 
     def of(self, query: Query, candidates: Candidates, items: Items) -> Floats:
         """One row a candidate; nan where something is not known. [n, count]"""
