@@ -1,10 +1,13 @@
 """Seen: what is left out of lists, by kind and for how long, over the whole log."""
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zhiyin.data.assemble import assemble
+from zhiyin.data.readers import event_columns
 from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import SettingError
@@ -255,3 +258,27 @@ def test_what_tires_gives_way_and_comes_back() -> None:
     now[0] += 4 * DAY
     assert shown() == first
     engine.close()
+
+
+def test_a_purchase_stood_until_its_refund() -> None:
+    table = pl.DataFrame(
+        {
+            "user_id": ["u", "u", "u", "v"],
+            "item_id": ["i", "j", "i", "i"],
+            "event_type": ["purchase", "purchase", "refund", "purchase"],
+            "timestamp": [1.0, 2.0, 5.0, 3.0],
+            "value": [None] * 4,
+            "context": [""] * 4,
+        },
+        schema_overrides={"value": pl.Float64},
+    )
+    data = assemble(event_columns(table), [Item("i"), Item("j")], EventWeights(), has_clock=True)
+    met = {m: sorted((data.users[u], data.items[int(i)].item_id) for u, i in pairs(data, m)) for m in (2.0, 5.0, 6.0)}
+    assert met == {2.0: [("u", "i")], 5.0: [("u", "i"), ("u", "j"), ("v", "i")], 6.0: [("u", "j"), ("v", "i")]}
+    assert len(data.interactions) == 2
+    assert len(data.before(5.0).before(1.5).interactions) == 1
+
+
+def pairs(data, moment):
+    past = data.before(moment).interactions
+    return list(zip(past.users.tolist(), past.items.tolist(), strict=True))

@@ -13,7 +13,7 @@ from zhiyin.data.circumstances import coded
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.moments import ALWAYS, inside, window
 from zhiyin.data.reading.summary import KNOWN
-from zhiyin.data.taken_back import taken_back
+from zhiyin.data.taken_back import when_taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.item import Item, Items
 from zhiyin.vocabulary import Vocabulary
@@ -44,16 +44,17 @@ def assemble(
     sentiments = events["sentiment"].to_numpy() if "sentiment" in events.columns else None
     signed = weights.weigh(kinds, values, sentiments)
     times = events["time"].to_numpy()
-    use = (signed != 0) & ~taken_back(events["user_id"], events["item_id"], times, kinds, values)
+    use, until = signed != 0, when_taken_back(events["user_id"], events["item_id"], times, kinds, values)
     kept = events.filter(pl.Series(use))
     user_ids = [*events["user_id"].unique().to_list(), *(users or {})]
     if edges is not None:
         user_ids += [*edges["user_id"].to_list(), *edges["friend_id"].to_list()]
     vocabulary = Vocabulary.of(user_ids, "user")
     table = listed(items, kept["item_id"].unique().to_list(), show_unlisted)
+    user_positions = positions(kept["user_id"], vocabulary)
     codes, contexts = coded(kept["context"]) if "context" in kept.columns else (None, ({},))
     interactions = Interactions.sort(
-        positions(kept["user_id"], vocabulary),
+        user_positions,
         positions(kept["item_id"], table.vocabulary),
         kept["time"].to_numpy(),
         signed[use],
@@ -61,6 +62,10 @@ def assemble(
         values[use],
         codes,
     )
+    order = np.lexsort((np.arange(len(kept)), kept["time"].to_numpy(), user_positions))
+    gone, until = np.isfinite(until[use][order]), until[use][order]
+    undone = (interactions.where(gone), until[gone]) if gone.any() else None
+    interactions = interactions.where(~gone)
     within = window(interactions.times, now) if has_clock else ALWAYS
     latest = float(np.max(interactions.times[inside(interactions.times, within)], initial=0.0))
     return Dataset(
@@ -74,6 +79,7 @@ def assemble(
         weights,
         within,
         contexts,
+        undone,
     )
 
 

@@ -71,6 +71,11 @@ class Interactions:
         """The rows for which the mask is true."""
         return self.rows(np.flatnonzero(mask))
 
+    def beside(self, other: Interactions) -> Interactions:
+        """The rows of both, in order."""
+        names = ("users", "items", "times", "weights", "kinds", "values", "contexts")
+        return Interactions.sort(*(np.concatenate([getattr(self, one), getattr(other, one)]) for one in names))
+
     def rows(self, rows: Array) -> Interactions:
         """Some of the rows, by their number."""
         return Interactions(
@@ -93,6 +98,7 @@ class Dataset:
     outside the window. weights: what the events were weighed with; live profiles must use the same. window: the times that
     can be right, both ends included; an event outside still says what somebody likes, but no statistic of time reads it.
     contexts: on what device, at which place and surface, by Interactions.contexts; the first is nothing.
+    undone: what a later event took back, and when it did: before that moment it stood, see before.
     """
 
     users: Vocabulary
@@ -105,6 +111,7 @@ class Dataset:
     weights: EventWeights = field(default_factory=EventWeights)
     window: tuple[float, float] = ALWAYS
     contexts: tuple[Mapping[str, str], ...] = ({},)
+    undone: tuple[Interactions, Doubles] | None = None
 
     def __post_init__(self) -> None:
         late = int((self.interactions.times[self.dated] > self.as_of).sum())
@@ -197,8 +204,14 @@ class Dataset:
         return replace(self, interactions=self.interactions.where(mask), as_of=self.as_of if as_of is None else as_of)
 
     def before(self, moment: float) -> Dataset:
-        """What was known strictly before a moment."""
-        return self.only(self.interactions.times < moment, as_of=moment)
+        """What was known strictly before a moment: what was taken back only from then on still stood."""
+        past = self.only(self.interactions.times < moment, as_of=moment)
+        if self.undone is None:
+            return past
+        rows, until = self.undone
+        there, standing = rows.times < moment, until >= moment
+        undone = (rows.where(there & ~standing), until[there & ~standing])
+        return replace(past, interactions=past.interactions.beside(rows.where(there & standing)), undone=undone)
 
     def without_last(self, count: int) -> Dataset:
         """Every user's sequence without its last `count` events."""
