@@ -2,7 +2,7 @@
 
 For each key (device, place, surface, hour) and each of its values: the logarithm of how many people liked an item there,
 over how many would have if it were liked everywhere alike, drawn towards 0 where few are known. A key is read only
-if what one half of the people did says something of what the other half did; so data without such differences, and
+if what one half of the people did says enough (LEAST) of what the other half did; so data without such differences, and
 shuffled ones, have no such column at all.
 """
 
@@ -32,6 +32,10 @@ MOST = 32
 
 SURE = 3.0
 """Standard errors by which a key must say more than nothing."""
+
+LEAST = 0.1
+"""What a key must be worth on average, as a logarithm: likes a tenth more usual there than elsewhere. For less, questions
+are not taken apart by it."""
 
 AROUND = np.array([0.1, 0.2, 0.4, 0.2, 0.1])
 """How much the hours beside an hour count for it."""
@@ -121,7 +125,7 @@ def _lifts(likes: Longs, count: int, items: int, key: str) -> Doubles:
 
 
 def _says_something(likes: Longs, count: int, dataset: Dataset, key: str) -> bool:
-    """Whether the fits of one half of the people are, for the likes of the other, above 0 by SURE standard errors."""
+    """Whether the fits of one half of the people are, for the likes of the other, above 0 by SURE standard errors and LEAST."""
     if not count:
         return False
     half: Bools = (np.random.default_rng(0).random(len(dataset.users)) < 0.5)[likes[:, 0]]
@@ -131,4 +135,5 @@ def _says_something(likes: Longs, count: int, dataset: Dataset, key: str) -> boo
         worth[~own] = lifts[likes[~own, 1], likes[~own, 2]]
     _, person = np.unique(likes[:, 0], return_inverse=True)
     means = np.bincount(person, worth) / np.bincount(person)
-    return bool(len(means) >= FEWEST and means.mean() > SURE * means.std(ddof=1) / np.sqrt(len(means)))
+    sure = SURE * means.std(ddof=1) / np.sqrt(len(means))
+    return bool(len(means) >= FEWEST and means.mean() > max(sure, LEAST))
