@@ -34,7 +34,7 @@ from zhiyin.recipe import load_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.stages import Ranker, Refreshing
 from zhiyin.testing.circumstances import found
-from zhiyin.training import held_out, ranking_rows
+from zhiyin.training.fit import held_out, ranking_rows
 
 WAYS = ("with", "shuffled", "without")
 

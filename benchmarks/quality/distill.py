@@ -25,14 +25,14 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.readers import read_folder
 from zhiyin.data.split import Cases, leave_one_out, time_split
 from zhiyin.data.weights import EventWeights
-from zhiyin.distillation import Teachable, check_teachable, everyone, gains, lists_of, settle, teach
 from zhiyin.encoders.cache import encode_items
 from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.toml_text import to_toml
 from zhiyin.parts import class_of, stage_of
 from zhiyin.recipe import Recipe, load_recipe, read_recipe
 from zhiyin.recommender import Recommender
-from zhiyin.training import held_out
+from zhiyin.training.distill import Teachable, check_teachable, everyone, gains, lists_of, settle, teach
+from zhiyin.training.fit import held_out
 
 HERE = Path(__file__).parent
 WAYS = AS_IT_IS, UNTAUGHT, TAUGHT, SHUFFLED = ("as it is", "as long, untaught", "taught", "shuffled teacher")

@@ -32,7 +32,7 @@ from zhiyin.ranking.llm import LLM, WEIGHTS, best_weight, blended
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.ease import Ease
 from zhiyin.stores.memory import MemoryStore
-from zhiyin.training import labelled
+from zhiyin.training.fit import labelled
 
 TOP = 20
 

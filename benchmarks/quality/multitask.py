@@ -44,7 +44,7 @@ from zhiyin.retrieval.ease import Ease
 from zhiyin.retrieval.item_knn import ItemKNN
 from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.transition import Transition
-from zhiyin.training import held_out, outcome, ranking_rows
+from zhiyin.training.fit import held_out, outcome, ranking_rows
 
 RANKERS: dict[str, tuple[type, dict[str, Any]]] = {
     "blend": (Blend, {}),

@@ -34,8 +34,8 @@ from zhiyin.parts import class_of
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.next_item import NextItem
 from zhiyin.retrieval.transition import Transition
-from zhiyin.saving import load_part, save_part
-from zhiyin.training import held_out
+from zhiyin.training.fit import held_out
+from zhiyin.workspace.saving import load_part, save_part
 
 
 def main() -> None:

@@ -41,7 +41,7 @@ from zhiyin.query import Query
 from zhiyin.recipe import load_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.stages import RankingRows, Refreshing
-from zhiyin.training import held_out, ranking_rows
+from zhiyin.training.fit import held_out, ranking_rows
 
 DEPTH = 20
 BASELINES = ("transition", "item_knn", "ease")

@@ -23,8 +23,8 @@ from zhiyin.evaluation.evaluate import evaluate
 from zhiyin.evaluation.run import SPLITS, prepared
 from zhiyin.part import part, setting, settings
 from zhiyin.query import Query
-from zhiyin.saving import load_part
-from zhiyin.training import held_out
+from zhiyin.training.fit import held_out
+from zhiyin.workspace.saving import load_part
 
 
 @part

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from zhiyin.behaviour.kinds import CODES, KINDS, WITHOUT_ITEM
 from zhiyin.errors import DataError
-from zhiyin.kinds import CODES, KINDS, WITHOUT_ITEM
 
 __all__ = ["CODES", "ID_BYTES", "KINDS", "WITHOUT_ITEM", "Event", "circumstances", "float_bits"]
 

@@ -13,8 +13,8 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Bools, Doubles, Floats, Longs, grown, replaced, with_rows
-from zhiyin.attributes import Attribute, is_topic, out_of_stock
 from zhiyin.errors import DataError
+from zhiyin.text.attributes import Attribute, is_topic, out_of_stock
 from zhiyin.vocabulary import Vocabulary
 
 

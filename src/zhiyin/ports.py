@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zhiyin.arrays import Bools, Floats, Ints
+from zhiyin.data.past import Past
 from zhiyin.event import Event
 from zhiyin.item import Item
-from zhiyin.past import Past
 from zhiyin.profile import Interest
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints
-from zhiyin.kinds import CODES, DEFAULT
-from zhiyin.seen import Seen
+from zhiyin.behaviour.kinds import CODES, DEFAULT
+from zhiyin.behaviour.seen import Seen
 
 
 def _none(dtype: type) -> Array:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints
+from zhiyin.behaviour.lately import NOTHING, Lately
 from zhiyin.errors import DataError
-from zhiyin.lately import NOTHING, Lately
 from zhiyin.profile import Profile
 
 

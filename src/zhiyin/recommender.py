@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints
-from zhiyin.attribution import attributed
 from zhiyin.candidates import Candidates, Dropped
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError, SettingError
+from zhiyin.explanation.attribution import attributed
 from zhiyin.item import Items
 from zhiyin.parts import name_of
 from zhiyin.profile import History
@@ -121,7 +121,7 @@ class Recommender:
         before the holdout first, then all of it is learned again. holdout: "time" (the last tenth of the events),
         "last" (every user's last event) or "auto" (time where there is a clock).
         """
-        from zhiyin.training import fit_recommender  # the training half lives in its own file
+        from zhiyin.training.fit import fit_recommender  # the training half lives in its own file
 
         fit_recommender(self, dataset, holdout=holdout, progress=progress or (lambda text: None))
         self.take_catalogue(dataset)

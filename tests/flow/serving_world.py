@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from zhiyin.data.weights import EventWeights
-from zhiyin.erased import forget_item, forget_user
-from zhiyin.erasure import Step
 from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item
 from zhiyin.ports import Erasure
 from zhiyin.recipe import Recipe, read_recipe
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import load_version, read_manifest, save_version
+from zhiyin.workspace.erased import forget_item, forget_user
+from zhiyin.workspace.erasure import Step
+from zhiyin.workspace.version import load_version, read_manifest, save_version
 
 NOW = 1_700_000_000.0
 COUNTRIES = ("France", "Italy", "Chile", "Spain")

@@ -11,13 +11,14 @@ from threading import Barrier, Thread
 
 import pytest
 
-from zhiyin import durable, version
-from zhiyin.erased import forget_user
+from zhiyin import durable
 from zhiyin.errors import SavedVersionError, SettingError
 from zhiyin.event import Event
 from zhiyin.item import Item
 from zhiyin.serving.opening import open_engine
-from zhiyin.workspace import Workspace
+from zhiyin.workspace import version
+from zhiyin.workspace.erased import forget_user
+from zhiyin.workspace.workspace import Workspace
 
 
 def filled(folder: Path) -> Workspace:

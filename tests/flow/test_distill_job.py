@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from zhiyin.cli import app
+from zhiyin.cli.app import app
 from zhiyin.query import Query
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 STUDENT = """
 name = "light"

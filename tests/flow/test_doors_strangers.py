@@ -15,7 +15,6 @@ import pytest
 from doors import ask, served, world
 from serving_world import fill
 
-from zhiyin.audit import AUDIT, ERASED, Audit
 from zhiyin.errors import SettingError
 from zhiyin.serving.callers import needs_no_key
 from zhiyin.serving.connections import Bounded
@@ -24,7 +23,8 @@ from zhiyin.serving.keys import SCOPES, KeyFile, Keyring
 from zhiyin.serving.rates import Guesses, neighbourhood
 from zhiyin.serving.run import settings_from
 from zhiyin.serving.settings import Bounds
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.audit import AUDIT, ERASED, Audit
+from zhiyin.workspace.workspace import Workspace
 
 CLICK = {"user_id": "new", "item_id": "w01", "event_type": "click"}
 LOCAL = frozenset({"127.0.0.1", "localhost"})

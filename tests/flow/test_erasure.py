@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from zhiyin import durable, erasure
+from zhiyin import durable
 from zhiyin.event import Event
 from zhiyin.item import Item
 from zhiyin.llm.database import Database
@@ -20,7 +20,8 @@ from zhiyin.ports import StoredProfile
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.opening import open_engine
 from zhiyin.stores.erasures import SqlErasures
-from zhiyin.workspace import Workspace
+from zhiyin.workspace import erasure
+from zhiyin.workspace.workspace import Workspace
 
 WHO = "quintessence-42"
 MAIL = "zyzzyva@example.com"

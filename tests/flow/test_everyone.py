@@ -5,12 +5,12 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from zhiyin.cli import app
+from zhiyin.cli.app import app
 from zhiyin.errors import DataError, SettingError
 from zhiyin.serving import everyone
 from zhiyin.serving.answers import seed_of
 from zhiyin.serving.opening import open_engine
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 RECIPE = """
 name = "small"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
 from llm_endpoint import endpoint, said
 
-from zhiyin.cli import app
+from zhiyin.cli.app import app
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
@@ -24,7 +24,7 @@ from zhiyin.serving.app import create_app
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.portraits import Portraits
 from zhiyin.stores.memory import MemoryStore
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 ITEMS = [
     Item(f"{grape}-{n}", f"{grape} {n}", attributes={"grapes": (grape,)})

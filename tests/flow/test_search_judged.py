@@ -21,7 +21,7 @@ from zhiyin.item import Item
 from zhiyin.serving.app import create_app
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.opening import open_engine
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 RECIPE = """
 name = "judged"

@@ -21,8 +21,8 @@ from zhiyin.serving.engine import Engine
 from zhiyin.serving.opening import open_engine
 from zhiyin.serving.settings import Settings
 from zhiyin.stores.sql import SqlStore
-from zhiyin.version import save_version
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.version import save_version
+from zhiyin.workspace.workspace import Workspace
 
 JSON = {"content-type": "application/json"}
 

@@ -11,17 +11,17 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from zhiyin.behaviour.kinds import TABLE
 from zhiyin.errors import DataError, SettingError
-from zhiyin.ids import LONGEST, plain
 from zhiyin.ingest.files import ingest_files
-from zhiyin.kinds import TABLE
 from zhiyin.recipe import read_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.serving.app import create_app
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.settings import Settings
 from zhiyin.stores.memory import MemoryStore
-from zhiyin.workspace import Workspace
+from zhiyin.text.ids import LONGEST, plain
+from zhiyin.workspace.workspace import Workspace
 
 NOW = 1_700_000_000.0
 

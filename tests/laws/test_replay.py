@@ -8,9 +8,9 @@ import pytest
 from made_story import made_story, recipe_file
 from typer.testing import CliRunner
 
-from zhiyin.cli import app
+from zhiyin.cli.app import app
+from zhiyin.cli.demonstration import lived_through, measured
 from zhiyin.data.weights import EventWeights
-from zhiyin.demonstration import lived_through, measured
 from zhiyin.errors import DataError, SettingError
 from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.event import Event
@@ -23,7 +23,7 @@ from zhiyin.replay.run import Options, replay_folder, replay_workspace
 from zhiyin.replay.story import story_of
 from zhiyin.replay.world import Arrivals
 from zhiyin.stores.memory import MemoryStore
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 
 def story(*events, items=(), has_clock=True):

@@ -34,7 +34,7 @@ from zhiyin.event import Event
 from zhiyin.item import Item
 from zhiyin.ports import StoredProfile
 from zhiyin.serving.opening import open_engine
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 KINDS = ("write", "item", "edit", "erasure", "ingest", "fit", "promote")
 RECIPE = 'name = "quick"\n[[retrieve]]\nuse = "popular"\n[[retrieve]]\nuse = "user_knn"\n'

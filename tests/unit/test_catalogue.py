@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from zhiyin.attributes import Values, is_topic, out_of_stock
 from zhiyin.candidates import Candidates
 from zhiyin.data.assemble import listed
 from zhiyin.data.readers import read_files
@@ -11,6 +10,7 @@ from zhiyin.item import Item, Items
 from zhiyin.profile import Profile
 from zhiyin.query import Condition, Query
 from zhiyin.reranking.filters import Allowed, available
+from zhiyin.text.attributes import Values, is_topic, out_of_stock
 
 TOPICS = [
     ("genre", "Drama"),

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from zhiyin.cli_finetune import app
+from zhiyin.cli.finetune import app
 from zhiyin.data.dataset import build
 from zhiyin.errors import DataError, ModelError, SettingError
 from zhiyin.item import Item, Items

@@ -9,7 +9,6 @@ import pytest
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import build
-from zhiyin.distillation import distill, grades
 from zhiyin.errors import SettingError
 from zhiyin.item import Item, Items
 from zhiyin.learning.distill import confidence, lessons, standardised, union
@@ -21,8 +20,9 @@ from zhiyin.recommender import Recommender
 from zhiyin.retrieval.next_item import NextItem
 from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.two_tower import TwoTower
-from zhiyin.saving import load_part, save_part
 from zhiyin.stages import Scorer
+from zhiyin.training.distill import distill, grades
+from zhiyin.workspace.saving import load_part, save_part
 
 
 def test_a_lesson_holds_what_either_would_show():

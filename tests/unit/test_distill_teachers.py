@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from zhiyin.query import Query
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 pytest.importorskip("transformers")
 from tiny_judge import COLOURS, THINGS, fits, tiny_judge

@@ -5,8 +5,8 @@ from collections import Counter
 import polars as pl
 import pytest
 
+from zhiyin.behaviour.kinds import CODES, DEFAULT, KINDS, TABLE, folded, kind_of, known_kind
 from zhiyin.data.columns import kind_names
-from zhiyin.kinds import CODES, DEFAULT, KINDS, TABLE, folded, kind_of, known_kind
 
 FROZEN = (
     *("impression", "view", "click", "like", "dislike", "favourite", "rating", "comment", "purchase", "dwell", "skip"),

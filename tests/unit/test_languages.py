@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import zhiyin
-from zhiyin.cli_understand import _print
+from zhiyin.cli.understand import _print
 from zhiyin.errors import SettingError
 from zhiyin.languages.messages import FORMS, Message, Messages, language_codes, language_of, messages, spoken_in
 from zhiyin.serving.operations import WEB

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zhiyin.behaviour.lately import Lately
 from zhiyin.data.dataset import build
 from zhiyin.data.moments import DAY
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item, Items
-from zhiyin.lately import Lately
 from zhiyin.query import Query
 from zhiyin.recipe import read_recipe
 from zhiyin.retrieval.trending import Trending

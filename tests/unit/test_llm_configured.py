@@ -6,7 +6,7 @@ import pytest
 from llm_endpoint import endpoint, said
 from typer.testing import CliRunner
 
-from zhiyin.cli_llm import app
+from zhiyin.cli.llm import app
 from zhiyin.errors import BudgetExceeded, SettingError
 from zhiyin.llm.budget import DAY, Daily
 from zhiyin.llm.cache import speaking_of

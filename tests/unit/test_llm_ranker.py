@@ -21,9 +21,9 @@ from zhiyin.llm.listwise import LETTERS, Listing, capped, opinion, permutation
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 from zhiyin.ranking.llm import LLM, best_weight, blended, moved
-from zhiyin.saving import load_part, save_part
 from zhiyin.stages import RankingRows
 from zhiyin.trace import Trace
+from zhiyin.workspace.saving import load_part, save_part
 
 ITEMS = Items(
     [Item(f"secret-id-{n:02}", f"wine {n:02}", attributes={"colour": "red" if n % 2 else "white"}) for n in range(40)]

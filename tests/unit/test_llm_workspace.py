@@ -14,7 +14,7 @@ from zhiyin.llm.usage import usage
 from zhiyin.ports import Call, Message
 from zhiyin.serving.forgetting import forget_with
 from zhiyin.serving.opening import open_engine
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 pytest.importorskip("openai")
 

@@ -14,7 +14,7 @@ from zhiyin.recipe import read_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.transition import Transition
-from zhiyin.training import held_out, ranking_rows
+from zhiyin.training.fit import held_out, ranking_rows
 from zhiyin.vocabulary import Vocabulary
 
 torch = pytest.importorskip("torch")

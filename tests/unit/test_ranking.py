@@ -18,8 +18,8 @@ from zhiyin.ranking.boosted import Boosted
 from zhiyin.ranking.features import Features, learn_facts
 from zhiyin.ranking.pairs import TAG_COLUMNS, VECTOR_COLUMNS, tag_pairs, vector_pairs
 from zhiyin.ranking.value import value
-from zhiyin.saving import load_part, save_part
 from zhiyin.stages import RankingRows
+from zhiyin.workspace.saving import load_part, save_part
 
 SOURCES = ("good", "noise")
 

@@ -13,7 +13,7 @@ import pytest
 from zhiyin.data.reading import files, formats, separated
 from zhiyin.data.reading.formats import pieces
 from zhiyin.errors import DataError, TooLarge
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 ROW = {"user_id": "u1", "item_id": "i1", "timestamp": 1_700_000_000}
 

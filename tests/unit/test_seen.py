@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zhiyin.behaviour.kinds import CODES, KINDS
+from zhiyin.behaviour.seen import DAY, Hiding, Seen
 from zhiyin.data.assemble import assemble
 from zhiyin.data.readers import event_columns
 from zhiyin.data.taken_back import taken_back
@@ -15,12 +17,10 @@ from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.profiles import live_profile
 from zhiyin.item import Item, Items
-from zhiyin.kinds import CODES, KINDS
 from zhiyin.query import Query
 from zhiyin.recipe import read_recipe
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.popular import Popular
-from zhiyin.seen import DAY, Hiding, Seen
 from zhiyin.serving.engine import Engine
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.vocabulary import Vocabulary

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zhiyin.behaviour.kinds import CODES, KINDS
 from zhiyin.data.comments import comment_text, sentiments
 from zhiyin.data.readers import read_folder
 from zhiyin.data.weights import EventWeights
@@ -16,7 +17,6 @@ from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.profiles import live_profile
 from zhiyin.item import Item
-from zhiyin.kinds import CODES, KINDS
 from zhiyin.stores.memory import MemoryStore
 from zhiyin.stores.sql import SqlStore
 from zhiyin.text.sentiment import sentiment_of

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from zhiyin.cli import app
+from zhiyin.cli.app import app
 from zhiyin.data.split import leave_one_out
 from zhiyin.errors import SettingError, TrainingError
 from zhiyin.evaluation.search_space import axes_of

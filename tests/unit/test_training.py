@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-import zhiyin.training as training
+import zhiyin.training.fit as training
 from zhiyin.arrays import Floats
 from zhiyin.data.dataset import Dataset, build
 from zhiyin.data.timeline import DAY

@@ -12,7 +12,7 @@ from zhiyin.errors import SavedVersionError
 from zhiyin.item import Item, Items
 from zhiyin.query import Query
 from zhiyin.recipe import Recipe, read_recipe
-from zhiyin.version import load_version, read_manifest, save_version
+from zhiyin.workspace.version import load_version, read_manifest, save_version
 
 TEXT = 'name = "two"\n[[retrieve]]\nuse = "transition"\n[[retrieve]]\nuse = "popular"\n'
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zhiyin.behaviour.kinds import CODES, KINDS
 from zhiyin.data.columns import kind_names
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import SettingError
-from zhiyin.kinds import CODES, KINDS
 
 
 def weigh(weights: EventWeights, kind: str, *values: float) -> list[float]:

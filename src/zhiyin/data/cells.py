@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from zhiyin.attributes import Attribute
+from zhiyin.text.attributes import Attribute
 
 GAPS = frozenset(
     (

@@ -7,12 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from zhiyin.attributes import Attribute
+from zhiyin.behaviour.kinds import CODES, KINDS, KNOWN, kind_of
 from zhiyin.data import cells
 from zhiyin.data.times import seconds
 from zhiyin.errors import DataError, MissingColumn
 from zhiyin.item import Item
-from zhiyin.kinds import CODES, KINDS, KNOWN, kind_of
+from zhiyin.text.attributes import Attribute
 
 TEXTS = ("text", "description", "overview")
 """Columns of items that are running text; the first that is there becomes Item.text."""

@@ -10,13 +10,13 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Bools, Doubles, Floats, Ints, Longs
+from zhiyin.behaviour.kinds import CODES, DEFAULT
+from zhiyin.behaviour.seen import Seen
 from zhiyin.data.moments import ALWAYS, DAY, inside, settled
 from zhiyin.data.weights import EventWeights
 from zhiyin.errors import DataError
 from zhiyin.item import Items
-from zhiyin.kinds import CODES, DEFAULT
 from zhiyin.profile import History, Profile
-from zhiyin.seen import Seen
 from zhiyin.vocabulary import Vocabulary
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from zhiyin.attributes import out_of_stock
+from zhiyin.behaviour.kinds import TABLE
 from zhiyin.data.reading.alike import alike
 from zhiyin.data.reading.summary import DAY, EARLY, ratings_said
 from zhiyin.data.scales import scale_of
 from zhiyin.item import Item
-from zhiyin.kinds import TABLE
+from zhiyin.text.attributes import out_of_stock
 
 NOBODY = frozenset(
     [

@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from zhiyin.arrays import Array
+from zhiyin.behaviour.kinds import KINDS, WITHOUT_ITEM
 from zhiyin.errors import DataError, MissingColumn
 from zhiyin.event import ID_BYTES, Event, circumstances
-from zhiyin.kinds import KINDS, WITHOUT_ITEM
 
 SCHEMA = {
     "event_id": pl.String,

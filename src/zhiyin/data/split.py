@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zhiyin.arrays import Bools, Ints, Longs
+from zhiyin.behaviour.seen import Hiding
 from zhiyin.data.circumstances import of_row, values
 from zhiyin.data.dataset import Dataset
 from zhiyin.errors import DataError
 from zhiyin.query import Query
-from zhiyin.seen import Hiding
 
 ALL = Hiding.all()
 """A list of nothing but what is new to its user."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from zhiyin.attributes import Attribute
 from zhiyin.item import Item
+from zhiyin.text.attributes import Attribute
 
 SCHEMA = {
     "item_id": pl.String,

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from zhiyin.arrays import Array, Bools, Doubles
-from zhiyin.kinds import CODES, TABLE
+from zhiyin.behaviour.kinds import CODES, TABLE
 
 PAIRS = tuple((CODES[kind.cancels], CODES[kind.name]) for kind in TABLE if kind.cancels)
 """Codes of a kind and of the kind that takes it back."""

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Array, Bools, Floats
+from zhiyin.behaviour.kinds import CODES, KINDS, TABLE, own_names
 from zhiyin.data.scales import RatingScale, are_money, scale_of
 from zhiyin.errors import SettingError
-from zhiyin.kinds import CODES, KINDS, TABLE, own_names
 
 DEFAULTS: Mapping[str, float] = {kind.name: kind.weight for kind in TABLE}
 """The weight of each kind, see kinds.toml."""

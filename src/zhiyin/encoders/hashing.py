@@ -11,8 +11,8 @@ from zlib import crc32
 import numpy as np
 
 from zhiyin.arrays import Floats, unit_rows
-from zhiyin.function_words import FUNCTION_WORDS, PARTICLES
 from zhiyin.part import part, setting
+from zhiyin.text.function_words import FUNCTION_WORDS, PARTICLES
 
 WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W_]+")
 """Runs of Chinese, Japanese or Korean signs, and words of other scripts."""

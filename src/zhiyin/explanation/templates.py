@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from zhiyin.behaviour.kinds import CODES
 from zhiyin.candidates import Candidates, Reason
 from zhiyin.item import Items
-from zhiyin.kinds import CODES
 from zhiyin.languages.messages import Messages, messages
 from zhiyin.part import part, setting
 from zhiyin.query import Query

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from zhiyin.arrays import Bools, Doubles, Floats, Ints
+from zhiyin.behaviour.kinds import KINDS
+from zhiyin.behaviour.seen import Seen
 from zhiyin.data.comments import comment_text, sentiments
+from zhiyin.data.past import Past
 from zhiyin.data.taken_back import taken_back
 from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
 from zhiyin.item import Items
-from zhiyin.kinds import KINDS
-from zhiyin.past import Past
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import Comment, History, Interest, Profile
-from zhiyin.seen import Seen
 from zhiyin.understanding.commented import commented
 from zhiyin.understanding.extract import first_dislikes, first_interests, latent_interests
 from zhiyin.understanding.topics import HALF_LIFE, strengths, topics_of

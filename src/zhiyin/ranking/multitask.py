@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from zhiyin.ranking.multitask_network import MultiTaskNetwork
 
-LOG = logging.getLogger("zhiyin.training")
+LOG = logging.getLogger("zhiyin.training.fit")
 
 
 @part

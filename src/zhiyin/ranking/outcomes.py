@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from zhiyin.arrays import Array, Bools, Floats, Ints
+from zhiyin.behaviour.kinds import CODES
 from zhiyin.data.dataset import Interactions
 from zhiyin.data.weights import EventWeights
-from zhiyin.kinds import CODES
 
 ACTIONS = ("click", "like", "purchase", "dwell")
 """What can be predicted: that an item is opened or met at all, liked, bought, and how long it holds (0 to 1)."""

@@ -23,7 +23,7 @@ from zhiyin.replay.rivals import DAYS, WeekPopularity
 from zhiyin.replay.story import Story, day, read_story, story_of
 from zhiyin.replay.world import NOTHING, Brought, World
 from zhiyin.stores.memory import MemoryStore
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 FROZEN, KNOWN, POPULAR = "frozen", "all items known", f"popular, {DAYS} days"
 

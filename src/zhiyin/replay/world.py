@@ -21,7 +21,7 @@ from zhiyin.serving.engine import Engine
 from zhiyin.serving.opening import open_engine
 from zhiyin.serving.settings import Settings
 from zhiyin.stores.sql import SqlStore
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 QUIET = Settings(impressions=False)
 """Nobody saw these lists, so none of them is an impression."""

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Bools, Ints
-from zhiyin.attributes import STOCK, Attribute, Values, out_of_stock
+from zhiyin.behaviour.seen import Hiding
 from zhiyin.candidates import Candidates
 from zhiyin.item import Item, Items
 from zhiyin.part import part, setting
 from zhiyin.query import Condition, Query
-from zhiyin.seen import Hiding
 from zhiyin.stages import Selection
+from zhiyin.text.attributes import STOCK, Attribute, Values, out_of_stock
 
 
 @part

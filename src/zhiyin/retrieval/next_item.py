@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 COPIES = 10
 """Tables of all items' vectors held while training: weights, gradients, moments, texts, the best so far and a checkpoint."""
 
-LOG = logging.getLogger("zhiyin.training")
+LOG = logging.getLogger("zhiyin.training.fit")
 
 
 @part

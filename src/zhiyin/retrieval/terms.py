@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.arrays import Array, Doubles
-from zhiyin.function_words import FUNCTION_WORDS, PARTICLES
 from zhiyin.item import Item
+from zhiyin.text.function_words import FUNCTION_WORDS, PARTICLES
 
 WORDS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
 """A run of Chinese, Japanese or Korean signs, or a word or number of any other script."""

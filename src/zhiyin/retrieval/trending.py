@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints
+from zhiyin.behaviour.lately import Lately
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.moments import DAY, HANDFUL
 from zhiyin.data.timeline import Timeline
-from zhiyin.lately import Lately
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.recency import fitting_half_life, tail

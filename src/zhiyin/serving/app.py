@@ -15,7 +15,6 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import zhiyin
-from zhiyin.audit import Audit
 from zhiyin.errors import ZhiyinError
 from zhiyin.serving.audit import Audited
 from zhiyin.serving.callers import Callers
@@ -34,6 +33,7 @@ from zhiyin.serving.portraits import make_portraits
 from zhiyin.serving.readiness import Readiness
 from zhiyin.serving.routes import make_routes, refusal, reply
 from zhiyin.serving.schema import openapi_of
+from zhiyin.workspace.audit import Audit
 
 LOG = logging.getLogger("zhiyin.serving")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zhiyin.lately import NOTHING, Lately
+from zhiyin.behaviour.lately import NOTHING, Lately
 from zhiyin.profile import Profile
 from zhiyin.query import Condition, Query
 from zhiyin.recommender import FOR_YOU, positions

@@ -1,4 +1,4 @@
-"""Audited: what an administrator asks for over HTTP, done and written down. See zhiyin.audit for the log."""
+"""Audited: what an administrator asks for over HTTP, done and written down. See zhiyin.workspace.audit for the log."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TypeVar
 
 from fastapi import Request
 
-from zhiyin.audit import Audit
 from zhiyin.serving.callers import name_of
 from zhiyin.serving.failures import refusal_of
+from zhiyin.workspace.audit import Audit
 
 Made = TypeVar("Made")
 

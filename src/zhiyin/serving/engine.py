@@ -13,7 +13,6 @@ from uuid import uuid4
 
 from zhiyin.candidates import Candidates
 from zhiyin.data.weights import EventWeights
-from zhiyin.erasure import receipt_json
 from zhiyin.event import Event
 from zhiyin.ingest.build import weights_for
 from zhiyin.ingest.profiles import history_of
@@ -36,6 +35,7 @@ from zhiyin.serving.together import Together
 from zhiyin.serving.versions import Versions, models_json
 from zhiyin.serving.watching import Watching
 from zhiyin.trace import Trace
+from zhiyin.workspace.erasure import receipt_json
 
 LOG = logging.getLogger("zhiyin.serving")
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from zhiyin.erased import blank
-from zhiyin.erasure import Step, erase, receipt_json
 from zhiyin.ports import Erasure
+from zhiyin.workspace.erased import blank
+from zhiyin.workspace.erasure import Step, erase, receipt_json
 
 if TYPE_CHECKING:
     from zhiyin.serving.engine import Engine

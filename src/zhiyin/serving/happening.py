@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zhiyin.arrays import Array, Doubles
+from zhiyin.behaviour.lately import NOTHING, Lately
 from zhiyin.ingest.profiles import history_of
-from zhiyin.lately import NOTHING, Lately
 from zhiyin.ports import Store
 from zhiyin.profile import History
 

@@ -11,7 +11,7 @@ from zhiyin.serving.live import try_out
 from zhiyin.serving.settings import Settings
 
 if TYPE_CHECKING:
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
 LOG = logging.getLogger("zhiyin.serving")
 

@@ -14,11 +14,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import StringConstraints
 
-from zhiyin.attributes import Attribute
-from zhiyin.audit import ERASED
 from zhiyin.errors import DataError
 from zhiyin.event import Event
-from zhiyin.ids import LONGEST
 from zhiyin.item import Item
 from zhiyin.query import Condition
 from zhiyin.serving import wire, wire_out
@@ -32,6 +29,9 @@ from zhiyin.serving.failures import Refused
 from zhiyin.serving.feedback import take_events
 from zhiyin.serving.keys import SCOPES
 from zhiyin.serving.pools import Pools
+from zhiyin.text.attributes import Attribute
+from zhiyin.text.ids import LONGEST
+from zhiyin.workspace.audit import ERASED
 
 ItemId = Annotated[wire.Id, Path(description="The item's id; may hold slashes.")]
 UserId = Annotated[wire.Id, Path(description="The user's id; may hold slashes.")]

@@ -13,19 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zhiyin.audit import AUDIT
 from zhiyin.errors import SettingError
 from zhiyin.serving.alone import alone_on
 from zhiyin.serving.keys import Keyring
 from zhiyin.serving.opening import open_engine
 from zhiyin.serving.origins import LOOPBACK
 from zhiyin.serving.settings import Settings
+from zhiyin.workspace.audit import AUDIT
 
 if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
 KEYS = "keys.json"
 """The file of a workspace's keys; see keys.py."""

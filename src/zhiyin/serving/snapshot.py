@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from zhiyin.arrays import Floats
 from zhiyin.data.weights import EventWeights
-from zhiyin.erased import without_users
 from zhiyin.item import Item, Items
 from zhiyin.recommender import Recommender
 from zhiyin.serving.search import Search
+from zhiyin.workspace.erased import without_users
 
 
 @dataclass(frozen=True)

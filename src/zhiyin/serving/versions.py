@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from zhiyin.erasure import Step
 from zhiyin.recipe import Recipe
 from zhiyin.serving.snapshot import Snapshot
+from zhiyin.workspace.erasure import Step
 
 
 class Versions(Protocol):

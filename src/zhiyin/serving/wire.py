@@ -18,10 +18,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from zhiyin.behaviour.kinds import DEFAULT, KINDS, known_kind
 from zhiyin.data import times
-from zhiyin.ids import LONGEST, plain
-from zhiyin.kinds import DEFAULT, KINDS, known_kind
 from zhiyin.languages.messages import language_codes
+from zhiyin.text.ids import LONGEST, plain
 
 _SOME = StringConstraints(
     min_length=1, max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x1f\x7f\s][^\x00-\x1f\x7f]*$"

@@ -14,9 +14,9 @@ from typing import Any
 import polars as pl
 
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart
+from zhiyin.data.past import Past
 from zhiyin.event import Event
 from zhiyin.item import Item
-from zhiyin.past import Past
 from zhiyin.ports import Erasure, StoredProfile, Taken
 from zhiyin.stores.erasures import added
 from zhiyin.stores.rows import event_of, event_row, item_digest, without_friend

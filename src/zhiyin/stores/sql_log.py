@@ -12,11 +12,11 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from zhiyin.behaviour.kinds import CODES
 from zhiyin.data.event_ids import SCHEMA, event_table, same_content, set_apart, tables_apart
+from zhiyin.data.past import Past
 from zhiyin.durable import draft_folder
 from zhiyin.event import Event, circumstances
-from zhiyin.kinds import CODES
-from zhiyin.past import Past
 from zhiyin.ports import Taken
 from zhiyin.stores import schema
 from zhiyin.stores.connections import empty_log, writing

@@ -12,11 +12,11 @@ import numpy as np
 from scipy import sparse
 
 from zhiyin.data.dataset import Dataset
-from zhiyin.erased import blank, drop_items, empty_rows
 from zhiyin.item import Item, Items
 from zhiyin.part import learned_of
-from zhiyin.saving import save_part
 from zhiyin.testing.made import small_dataset
+from zhiyin.workspace.erased import blank, drop_items, empty_rows
+from zhiyin.workspace.saving import save_part
 
 USERS = 37
 """Users of the made data: a length that no other table of it has, so that whatever has it is about users."""

@@ -18,14 +18,14 @@ from zlib import crc32
 import numpy as np
 
 from zhiyin.arrays import Floats
-from zhiyin.attributes import Attribute
 from zhiyin.data.dataset import Dataset
 from zhiyin.item import Item, Items
 from zhiyin.query import Query
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.terms import words_of
-from zhiyin.saving import load_part, save_part
 from zhiyin.testing.made import WORDS
+from zhiyin.text.attributes import Attribute
+from zhiyin.workspace.saving import load_part, save_part
 
 KEPT = 0.99
 """Of the pairs of other items, the share that must keep its order."""

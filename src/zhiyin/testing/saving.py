@@ -15,7 +15,7 @@ from zhiyin.evaluation.toml_text import to_toml
 from zhiyin.part import settings
 from zhiyin.parts import name_of, stage_of
 from zhiyin.recipe import read_recipe
-from zhiyin.saving import load_part, save_part
+from zhiyin.workspace.saving import load_part, save_part
 
 
 def check_saving(fitted: Any, ask: Callable[[Any], Sequence[Floats | Ints]]) -> None:

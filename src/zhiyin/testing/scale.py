@@ -19,7 +19,7 @@ from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.transition import Transition
 from zhiyin.stages import Retriever
 from zhiyin.testing.made import copy_of, odd_queries
-from zhiyin.training import ranking_rows
+from zhiyin.training.fit import ranking_rows
 
 ABSURD: dict[str, Callable[[Array], Array]] = {
     "1e15": lambda scores: np.full_like(scores, 1e15),

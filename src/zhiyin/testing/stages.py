@@ -13,7 +13,7 @@ from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.transition import Transition
 from zhiyin.stages import Encoder, Explainer, Fittable, RankingRows, Reranker
 from zhiyin.testing.made import copy_of, made_candidates, odd_queries
-from zhiyin.training import ranking_rows
+from zhiyin.training.fit import ranking_rows
 
 
 def fitted_ranker(part: Any, dataset: Dataset) -> tuple[Any, Recommender]:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from zhiyin.arrays import Array
+from zhiyin.behaviour.kinds import CODES, KINDS, TABLE, WITHOUT_ITEM
 from zhiyin.data import cells, columns
 from zhiyin.data.cells import is_gap, number_of
 from zhiyin.data.reading.pieces import Piece, Reject
@@ -16,8 +17,7 @@ from zhiyin.data.reading.roles import Layout
 from zhiyin.data.reading.typed import flat
 from zhiyin.data.times import ACCEPTED, TimeForm, seconds
 from zhiyin.errors import MissingColumn
-from zhiyin.ids import AN_ID, CONTROL, LONGEST
-from zhiyin.kinds import CODES, KINDS, TABLE, WITHOUT_ITEM
+from zhiyin.text.ids import AN_ID, CONTROL, LONGEST
 
 LAST = 4_102_444_800.0
 """2100-01-01 in seconds: a later time is an error of unit."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
+from zhiyin.behaviour.kinds import DEFAULT, WITHOUT_ITEM, kind_of
 from zhiyin.data.cells import CURRENCIES
 from zhiyin.data.columns import kind_names
 from zhiyin.data.reading import names
 from zhiyin.data.reading.asked import Asked
 from zhiyin.data.times import UTC, TimeForm, form_of, seconds
-from zhiyin.kinds import DEFAULT, WITHOUT_ITEM, kind_of
 
 _CLOCK = r"^\s*\d{1,2}:\d\d(:\d\d(\.\d+)?)?\s*([aApP][mM])?\s*$"
 

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
+from zhiyin.behaviour.kinds import CODES
 from zhiyin.data.reading.alike import alike
 from zhiyin.data.reading.names import ITEMS, plain
 from zhiyin.data.reading.pieces import Reject
 from zhiyin.data.reading.roles import Layout
 from zhiyin.data.scales import scale_of
 from zhiyin.data.weights import EventWeights
-from zhiyin.kinds import CODES
 
 EARLY = 631_152_000.0
 """1990-01-01: events before it are told of."""

@@ -29,9 +29,9 @@ def erase(
 
     Beside a running server, which knows of it within a second.
     """
-    from zhiyin.audit import AUDIT, ERASED, Audit
-    from zhiyin.erasure import receipt_json
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.audit import AUDIT, ERASED, Audit
+    from zhiyin.workspace.erasure import receipt_json
+    from zhiyin.workspace.workspace import Workspace
 
     audit = Audit(workspace / AUDIT, time.time)
     receipt = Workspace(workspace, database).erase("item" if item else "user", name)
@@ -46,8 +46,8 @@ def erase(
 
 def erasures(workspace: Folder = HERE, database: Database = None) -> None:
     """List the receipts of what was erased, newest first."""
-    from zhiyin.erasure import receipt_json
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.erasure import receipt_json
+    from zhiyin.workspace.workspace import Workspace
 
     for one in Workspace(workspace, database).store.erasures.all():
         typer.echo(json.dumps(receipt_json(one), ensure_ascii=False))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zhiyin.cli_data import Data, EncodingName, Names, Order, Ordered, Unit, Zone, asked_of
+from zhiyin.cli.data import Data, EncodingName, Names, Order, Ordered, Unit, Zone, asked_of
 
 
 def tune(
@@ -46,7 +46,7 @@ def tune(
 
     The recipe's own settings are tried first. Measure what came of it on test with zhiyin evaluate --tune 0.
     """
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.errors import SettingError
     from zhiyin.evaluation.run import searched
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zhiyin.arrays import Floats, Ints
+from zhiyin.behaviour.seen import Hiding
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, Interactions
 from zhiyin.data.split import ALL, Cases, all_cases_after, last_event_cases, moment_of
@@ -16,7 +17,6 @@ from zhiyin.errors import SettingError
 from zhiyin.item import Items
 from zhiyin.query import Query
 from zhiyin.ranking.circumstances import telling
-from zhiyin.seen import Hiding
 from zhiyin.stages import Fittable, Ranker, RankingRows, Refitting, Refreshing
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from zhiyin.languages.messages import language_codes, language_of
 
 if TYPE_CHECKING:
     from zhiyin.errors import ModelError
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
@@ -40,7 +40,7 @@ def profile(
     from zhiyin.ports import StoredProfile
     from zhiyin.serving.opening import open_engine
     from zhiyin.understanding.portrait import portrayed, rolled_back
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     space = Workspace(workspace)
     engine = open_engine(space)
@@ -88,11 +88,11 @@ def portraits(
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many seconds; 0 for no limit.")] = 0,
 ) -> None:
     """Have the model write the profiles of many users, and say what 1,000 of them cost. The server does it one by one."""
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.llm.usage import usage
     from zhiyin.serving.opening import open_engine
     from zhiyin.serving.portraits import refreshed
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     space = Workspace(workspace)
     model = space.models.of("profiles")
@@ -123,10 +123,10 @@ def enrich(
     seconds: Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many seconds; 0 for no limit.")] = 0,
 ) -> None:
     """Describe items in three ways, by the workspace's model or by rules; what their source does not hold is dropped."""
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.item import Items
     from zhiyin.understanding.enrich import enriched, written_into
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     space = Workspace(workspace)
     rows = [one for one in space.store.catalog.all() if not one.hidden]

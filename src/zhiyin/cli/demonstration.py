@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from zhiyin.console import Console
+from zhiyin.cli.console import Console
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.split import time_split
 from zhiyin.errors import SettingError
@@ -22,7 +22,7 @@ from zhiyin.replay.run import Options, replay
 from zhiyin.replay.show import write_findings
 from zhiyin.replay.story import story_of
 from zhiyin.replay.world import Brought
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 EVENTS, QUESTIONS = 2_000, 150
 """How much of what came after is lived through, so that a first look does not wait for it."""

@@ -31,8 +31,8 @@ from zhiyin.errors import DataError, SavedVersionError, SettingError
 from zhiyin.item import Items
 from zhiyin.parts import allowed_parts
 from zhiyin.recipe import Recipe, read_recipe
-from zhiyin.saving import FORMAT, load_part, read_json, save_part
 from zhiyin.vocabulary import Vocabulary
+from zhiyin.workspace.saving import FORMAT, load_part, read_json, save_part
 
 
 @dataclass(frozen=True)

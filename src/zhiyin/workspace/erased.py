@@ -25,10 +25,10 @@ from zhiyin.item import Item, Items
 from zhiyin.part import learned_of
 from zhiyin.parts import class_of
 from zhiyin.recommender import Recommender
-from zhiyin.saving import load_part, read_json, save_part
 from zhiyin.stages import Extendable
-from zhiyin.version import rewrite
 from zhiyin.vocabulary import Vocabulary
+from zhiyin.workspace.saving import load_part, read_json, save_part
+from zhiyin.workspace.version import rewrite
 
 
 @runtime_checkable

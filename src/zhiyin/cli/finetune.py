@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from zhiyin.cli_data import Data
+from zhiyin.cli.data import Data
 
 app = typer.Typer(no_args_is_help=True, help="Train what a recipe then reads, such as the text encoder.")
 
@@ -34,7 +34,7 @@ def encoder(
 
     A recipe then reads the folder: in its encode table, use = "finetuned" and folder = "…".
     """
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.evaluation.finetune import as_lines, finetune_encoder
     from zhiyin.ingest.source import dataset_of
     from zhiyin.learning.contrastive import Contrast

@@ -42,11 +42,11 @@ def replay(
     Items are put when they appear, users register, every event is recorded, and before each wanted event (of an item the
     person liked and had not met) the engine is asked.
     """
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.errors import DataError
     from zhiyin.replay.run import Options, replay_folder, replay_workspace
     from zhiyin.replay.show import print_findings, write_findings
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     options = Options(recipe, begin, refit, questions, sources, known_items, seed)
     if data and len(data) == 1 and (data[0] / "zhiyin.db").is_file():

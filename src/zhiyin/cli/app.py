@@ -15,37 +15,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhiyin import (
-    cli_data,
-    cli_distill,
-    cli_erase,
-    cli_finetune,
-    cli_keys,
-    cli_llm,
-    cli_recommend,
-    cli_replay,
-    cli_tune,
-    cli_understand,
-)
+from zhiyin.cli import data as reading
+from zhiyin.cli import distill, erase, finetune, keys, llm, recommend, replay, tune, understand
 
 if TYPE_CHECKING:
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(cli_llm.app, name="llm")
-app.add_typer(cli_keys.app, name="keys")
-app.add_typer(cli_finetune.app, name="finetune")
-app.command()(cli_data.ingest)
-app.command()(cli_data.doctor)
-app.command()(cli_understand.profile)
-app.command()(cli_understand.portraits)
-app.command()(cli_understand.enrich)
-app.command()(cli_distill.distill)
-app.command()(cli_erase.erase)
-app.command()(cli_erase.erasures)
-app.command()(cli_tune.tune)
-app.command()(cli_replay.replay)
-app.command()(cli_recommend.recommend)
+app.add_typer(llm.app, name="llm")
+app.add_typer(keys.app, name="keys")
+app.add_typer(finetune.app, name="finetune")
+app.command()(reading.ingest)
+app.command()(reading.doctor)
+app.command()(understand.profile)
+app.command()(understand.portraits)
+app.command()(understand.enrich)
+app.command()(distill.distill)
+app.command()(erase.erase)
+app.command()(erase.erasures)
+app.command()(tune.tune)
+app.command()(replay.replay)
+app.command()(recommend.recommend)
 
 Folder = Annotated[
     Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
@@ -72,7 +62,7 @@ def main() -> None:
 
 
 def _open(folder: Path, database: str | None) -> Workspace:
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     return Workspace(folder, database)
 
@@ -80,7 +70,7 @@ def _open(folder: Path, database: str | None) -> Workspace:
 @app.command()
 def fit(recipe: RecipeName = "default", workspace: Folder = HERE, database: Database = None) -> None:
     """Fit a recipe on what is in the store, as a new version."""
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
 
     with Console() as console:
         version = _open(workspace, database).fit(recipe, console.progress)
@@ -102,7 +92,7 @@ def serve(
 
 @app.command()
 def evaluate(
-    data: cli_data.Data,
+    data: reading.Data,
     recipe: RecipeName = "default",
     split: Annotated[str, typer.Option(help="time or leave-one-out")] = "time",
     tune: Annotated[int, typer.Option(help="Trials per part on validation; 0 keeps the recipe's settings.")] = 8,
@@ -114,19 +104,19 @@ def evaluate(
     seed: int = 0,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report as JSON.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write the report as a page with plots.")] = None,
-    name: cli_data.Names = None,
-    encoding: cli_data.EncodingName = "",
-    timezone: cli_data.Zone = "UTC",
-    times: cli_data.Unit = "",
-    dates: cli_data.Order = "",
-    ordered: cli_data.Ordered = False,
+    name: reading.Names = None,
+    encoding: reading.EncodingName = "",
+    timezone: reading.Zone = "UTC",
+    times: reading.Unit = "",
+    dates: reading.Order = "",
+    ordered: reading.Ordered = False,
 ) -> None:
     """Measure a recipe or a part on data, beside the baselines, with intervals."""
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.evaluation.report import print_report
     from zhiyin.evaluation.run import run_evaluation
 
-    asked = cli_data.asked_of("", name, encoding, timezone, times, dates, ordered)
+    asked = reading.asked_of("", name, encoding, timezone, times, dates, ordered)
     with Console() as console:
         report = run_evaluation(
             data, recipe, split, json_path=json_file, html_path=html_file, tune_budget=tune, core=core, users=users,
@@ -138,7 +128,7 @@ def evaluate(
 @app.command()
 def parts(name: Annotated[str | None, typer.Argument(help="A part, to see its settings.")] = None) -> None:
     """List every part, or one part's settings."""
-    from zhiyin.console import print_part, print_parts
+    from zhiyin.cli.console import print_part, print_parts
 
     print_part(name) if name else print_parts()
 
@@ -173,7 +163,7 @@ def demo(
     keep_open: Annotated[bool, typer.Option("--serve/--no-serve", help="Leave the page open.")] = True,
 ) -> None:
     """Ingest built-in real data, fit, evaluate, and serve the page."""
-    from zhiyin.demonstration import demonstrate
+    from zhiyin.cli.demonstration import demonstrate
 
     demonstrate(data, recipe, _open(workspace or HERE / f"demo-{data}", None), host, port if keep_open else None)
 

@@ -93,7 +93,7 @@ def finetune(
 
     Without --data it learns from the workspace's store, and the adapter lies in the folder of its current version.
     """
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.ingest.source import dataset_of
     from zhiyin.llm.finetune import Tuning, finetune
     from zhiyin.llm.tuning_report import as_text
@@ -102,7 +102,7 @@ def finetune(
     with Console() as console:
         if data is None:
             from zhiyin.recipe import load_recipe
-            from zhiyin.workspace import Workspace
+            from zhiyin.workspace.workspace import Workspace
 
             opened = Workspace(workspace)
             dataset = opened.dataset(load_recipe("popular"), console.progress)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from zhiyin.audit import Audit
     from zhiyin.serving.keys import KeyFile
+    from zhiyin.workspace.audit import Audit
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -24,9 +24,9 @@ COMMAND_LINE = "command line"
 
 
 def _files(workspace: Path) -> tuple[KeyFile, Audit]:
-    from zhiyin.audit import AUDIT, Audit
     from zhiyin.serving.keys import KeyFile
     from zhiyin.serving.run import KEYS
+    from zhiyin.workspace.audit import AUDIT, Audit
 
     workspace.mkdir(parents=True, exist_ok=True)
     return KeyFile(workspace / KEYS), Audit(workspace / AUDIT, time.time)

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Array, Bools, Doubles, Ints
+from zhiyin.behaviour.kinds import ALWAYS, CODES, KINDS, NEVER, TABLE
 from zhiyin.errors import SettingError
-from zhiyin.kinds import ALWAYS, CODES, KINDS, NEVER, TABLE
 
 DAY = 86_400.0
 

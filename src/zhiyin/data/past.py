@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from zhiyin.arrays import Array, Doubles, Floats
+from zhiyin.behaviour.kinds import CODES
 from zhiyin.event import Event
-from zhiyin.kinds import CODES
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,8 @@ def ingest(
 
     Texts of more than 200,000 characters are cut there, quoted or not. A file that is refused changes nothing.
     """
-    from zhiyin.console import Console
-    from zhiyin.workspace import Workspace
+    from zhiyin.cli.console import Console
+    from zhiyin.workspace.workspace import Workspace
 
     asked = asked_of(as_, name, encoding, timezone, times, dates, ordered, currency, replace)
     with Console() as console:
@@ -114,11 +114,11 @@ def doctor(
     import json
     import time
 
-    from zhiyin.console import Console
+    from zhiyin.cli.console import Console
     from zhiyin.errors import DataError
     from zhiyin.ingest.doctor import look_at_files
     from zhiyin.ingest.source import STORE
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     paths = data or []
     if len(paths) == 1 and (paths[0] / STORE).is_file():

@@ -31,10 +31,10 @@ def recommend(
 
     With --all a job that was stopped goes on where it was when the same command is given again.
     """
-    from zhiyin.console import Console, print_answer
+    from zhiyin.cli.console import Console, print_answer
     from zhiyin.errors import SettingError
     from zhiyin.serving.opening import open_engine
-    from zhiyin.workspace import Workspace
+    from zhiyin.workspace.workspace import Workspace
 
     if everybody != (user is None) or everybody != (out is not None):
         raise SettingError("recommend: give a USER, or --all with --out FILE.parquet for everybody")

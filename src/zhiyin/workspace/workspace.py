@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
 from hashlib import blake2b
 from pathlib import Path
@@ -27,8 +26,6 @@ from zhiyin import durable
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.weights import EventWeights
 from zhiyin.encoders.cache import encode_items
-from zhiyin.erased import without_items, without_users
-from zhiyin.erasure import Files, Step, erase, resume
 from zhiyin.errors import DataError, SavedVersionError, SettingError
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.source import shows_unlisted, unlisted_said
@@ -38,25 +35,25 @@ from zhiyin.progress import Progress, silent
 from zhiyin.recipe import Recipe, load_recipe
 from zhiyin.stores.sql import SqlStore
 from zhiyin.stores.sql_log import INCOMING
-from zhiyin.version import Manifest, check_version, load_version, publish, read_manifest, write_version
+from zhiyin.workspace.erased import without_items, without_users
+from zhiyin.workspace.erasure import Files, Step, erase, resume
+from zhiyin.workspace.version import load_version, write_version
+from zhiyin.workspace.versions import SavedVersions
 
 if TYPE_CHECKING:
     from zhiyin.data.diagnosis import Finding
     from zhiyin.data.reading.asked import Asked
     from zhiyin.data.reading.summary import Summary
-    from zhiyin.distillation import Outcome
     from zhiyin.llm.configured import Models
+    from zhiyin.training.distill import Outcome
 
-LOG = logging.getLogger("zhiyin.workspace")
-
-_NUMBER = re.compile("[0-9]{1,18}")
-
+LOG = logging.getLogger("zhiyin.workspace.workspace")
 
 OUTSIDE = "have a time before 1990 or after tomorrow, which cannot be right: no count by time reads them"
 """What is said of them while fitting; they stay in the store and say what people like."""
 
 
-class Workspace:
+class Workspace(SavedVersions):
     """A folder and the jobs on it. url: of the database, the folder's own SQLite file when None. clock: seconds since 1970.
 
     sync: see SqlStore, ZHIYIN_SYNC when None, and failing that "full": what was acknowledged outlives a loss of power too.
@@ -65,13 +62,11 @@ class Workspace:
     def __init__(
         self, folder: Path, url: str | None = None, clock: Callable[[], float] = time.time, sync: str | None = None
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        super().__init__(folder)
         self.clock = clock
         self.store = SqlStore(
             url or f"sqlite:///{folder / 'zhiyin.db'}", sync or os.environ.get("ZHIYIN_SYNC") or "full"
         )
-        self._told: dict[str, str] = {}
         self._recover()
 
     def _recover(self) -> None:
@@ -177,7 +172,7 @@ class Workspace:
         """
         recipe = self._here(load_recipe(recipe_name, allowed_parts(self.folder)))
         mark, fingerprint = self.store.erasures.mark(), self.fingerprint(recipe)
-        for version, manifest in reversed(self._manifests()[0].items()):
+        for version, manifest in reversed(self.read_manifests()[0].items()):
             if manifest.fingerprint == fingerprint and self._loads(version):
                 progress(f"version {version} is up to date")
                 self.promote(version)
@@ -193,8 +188,8 @@ class Workspace:
         What was taught becomes the current version, "" where nothing was or where it was a placebo. It holds the
         student alone.
         """
-        from zhiyin.distillation import check_teachable
-        from zhiyin.distillation import distill as teach
+        from zhiyin.training.distill import check_teachable
+        from zhiyin.training.distill import distill as teach
 
         slow, light = self._here(load_recipe(teacher)), self._here(load_recipe(student, allowed_parts(self.folder)))
         check_teachable(light.recommender)
@@ -218,7 +213,7 @@ class Workspace:
         }
         facts |= {"as_of": dataset.as_of, "has_clock": dataset.has_clock, "undated": int((~dataset.dated).sum())}
         progress("save the version")
-        with durable.draft_folder(self.versions_folder) as draft, self._changing_versions():
+        with durable.draft_folder(self.versions_folder) as draft, self.changing():
             write_version(
                 self._without_erased(recipe, mark) if mark is not None else recipe,
                 draft,
@@ -226,7 +221,7 @@ class Workspace:
                 fingerprint=fingerprint,
                 data=facts,
             )
-            version = self._publish(draft)
+            version = self.publish_draft(draft)
         self.promote(version)
         return version
 
@@ -241,21 +236,6 @@ class Workspace:
             for item in items:
                 Files(self.folder, self.store).forget_vector(item)
         return replace(recipe, recommender=made)
-
-    def _publish(self, draft: Path) -> str:
-        """Give a complete version the next number; one that another process has just taken is left to it."""
-        numbers = [int(one.name) for one in self.versions_folder.iterdir() if _NUMBER.fullmatch(one.name)]
-        number = max(numbers, default=0) + 1  # of damaged ones too: a number never means two things
-        while True:
-            try:
-                publish(draft, self.versions_folder / f"{number:04d}")
-                return f"{number:04d}"
-            except SavedVersionError:
-                number += 1
-
-    def _changing_versions(self) -> AbstractContextManager[bool]:
-        """Around everything that writes or rewrites a version: one at a time, whichever process."""
-        return durable.locked(self.folder / ".versions.lock")
 
     def _loads(self, version: str) -> bool:
         """Whether a version can still be read: a newer Zhiyin may read other features than it was fitted with."""
@@ -276,67 +256,6 @@ class Workspace:
     def vectors_file(self) -> Path:
         """Where encoded texts are kept by content."""
         return self.folder / "vectors.db"
-
-    @property
-    def versions_folder(self) -> Path:
-        """Where the versions lie."""
-        return self.folder / "versions"
-
-    def versions(self) -> list[str]:
-        """The names of the complete versions, oldest first."""
-        return list(self._manifests()[0])
-
-    def damaged(self) -> dict[str, str]:
-        """What lies among the versions and cannot be read as one, and why."""
-        return self._manifests()[1]
-
-    def _manifests(self) -> tuple[dict[str, Manifest], dict[str, str]]:
-        """The manifest of every version, oldest first, and why each other entry has none."""
-        found: dict[str, Manifest] = {}
-        wrong: dict[str, str] = {}
-        entries = self.versions_folder.iterdir() if self.versions_folder.is_dir() else ()
-        for path in sorted((one for one in entries if _NUMBER.fullmatch(one.name)), key=lambda one: int(one.name)):
-            try:
-                found[path.name] = read_manifest(path)
-            except (SavedVersionError, OSError) as error:
-                wrong[path.name] = str(error)
-        if wrong and wrong != self._told:
-            self._told = wrong
-            LOG.warning("passed over among the versions: %s", "; ".join(wrong.values()))
-        return found, wrong
-
-    def current(self) -> str:
-        """The name of the version that serves; the newest complete one where the pointer is lost or names none.
-
-        Raises SavedVersionError when there is none.
-        """
-        there = self.versions()
-        said = self.pointer()
-        if said in there:
-            return said
-        if not there:
-            wrong = "; ".join(self.damaged().values())
-            raise SavedVersionError(
-                f"{self.folder}: nothing is fitted yet; run `zhiyin fit` first{wrong and f' ({wrong})'}"
-            )
-        LOG.warning("%s/current names no complete version (%.40r): %s is taken", self.folder, said, there[-1])
-        return there[-1]
-
-    def pointer(self) -> str:
-        """What the file `current` says, "" without one; it may name a version that is damaged or gone."""
-        try:
-            return (self.folder / "current").read_text("utf-8", "replace").strip()
-        except OSError:
-            return ""
-
-    def promote(self, version: str) -> None:
-        """Make a version current. Raises SavedVersionError when there is no such version, or it is damaged."""
-        if version not in self.versions():
-            why = self.damaged().get(version, f"there are {', '.join(self.versions()) or 'none'}")
-            raise SavedVersionError(f"no version '{version}'; {why}")
-        check_version(self.versions_folder / version)
-        with self._changing_versions():
-            durable.replace_file(self.folder / "current", f"{version}\n".encode())
 
     def load(self, version: str | None = None) -> Recipe:
         """The fitted recipe of a version, the current one when None."""
@@ -361,13 +280,3 @@ class Workspace:
         for part in (*made.rankers, *made.rerankers, *made.explainers):
             if isinstance(part, Speaking):
                 part.speak_with(self.models.of(part.use))
-
-    def manifests(self) -> list[dict[str, Any]]:
-        """What each complete version was made of, oldest first."""
-        found, serving = self._manifests()[0], self.pointer()
-        hidden = ("files", "rewriting")
-        return [
-            {"version": name, "current": name == serving}
-            | {key: value for key, value in asdict(manifest).items() if key not in hidden}
-            for name, manifest in found.items()
-        ]

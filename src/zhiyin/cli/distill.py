@@ -32,8 +32,8 @@ def distill(
     Both are fitted on the past of the store's events and judged on what came later. The version that serves holds the
     student alone: the teacher, and any language model in it, is never asked again.
     """
-    from zhiyin.console import Console
-    from zhiyin.workspace import Workspace
+    from zhiyin.cli.console import Console
+    from zhiyin.workspace.workspace import Workspace
 
     folder = Workspace(workspace, database)
     with Console() as console:

@@ -18,16 +18,16 @@ from sqlite3 import DatabaseError, connect
 from typing import Any
 
 from zhiyin import durable
-from zhiyin.audit import AUDIT, Audit
-from zhiyin.erased import blank, forget_item, forget_user
 from zhiyin.errors import SavedVersionError, ZhiyinError, first_line
 from zhiyin.item import Item
 from zhiyin.llm.database import Database
 from zhiyin.parts import allowed_parts
 from zhiyin.ports import Erasure, Store
 from zhiyin.stores.sql_log import INCOMING
+from zhiyin.workspace.audit import AUDIT, Audit
+from zhiyin.workspace.erased import blank, forget_item, forget_user
 
-LOG = logging.getLogger("zhiyin.workspace")
+LOG = logging.getLogger("zhiyin.workspace.workspace")
 
 Found = Mapping[str, Any]
 """What a step took out, as numbers, and what it could not, as sentences; see ports.Erasure."""

@@ -29,7 +29,7 @@ from zhiyin.query import Query
 from zhiyin.recommender import FOR_YOU, Recommender
 from zhiyin.stages import Fittable, Ranker, RankingRows, Refitting, Refreshing
 from zhiyin.trace import Trace
-from zhiyin.training import held_out
+from zhiyin.training.fit import held_out
 
 BATCH = 128
 GRADES = ((1, 4), (3, 3), (10, 2), (20, 1))

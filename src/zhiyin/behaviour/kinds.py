@@ -45,7 +45,7 @@ def days(hides: str | float) -> float:
 
 
 def _table() -> tuple[Kind, ...]:
-    text = (resources.files("zhiyin") / "kinds.toml").read_text(encoding="utf-8")
+    text = (resources.files("zhiyin") / "behaviour" / "kinds.toml").read_text(encoding="utf-8")
     rows = tomllib.loads(text)["kind"]
     return tuple(
         Kind(row["name"], row["weight"], row["value"], days(row["hides"]), row.get("cancels", ""), tuple(row["names"]))

@@ -1,0 +1,5 @@
+"""python -m zhiyin.cli"""
+
+from zhiyin.cli.app import main
+
+main()
