@@ -249,6 +249,13 @@ class Tags:
         sizes, counts = self.usual
         return np.asarray(np.log((sizes + 1) / (counts + 0.5)), np.float64)
 
+    @cached_property
+    def lengths(self) -> Doubles:
+        """The length of each item as a vector of its tags' rarity. [items]"""
+        owners = np.repeat(np.arange(self.matrix.shape[0]), np.diff(self.matrix.indptr))
+        squares = np.bincount(owners, self.rarity[self.matrix.indices] ** 2, minlength=self.matrix.shape[0])
+        return np.asarray(np.sqrt(squares), np.float64)
+
     def of(self, position: int) -> tuple[tuple[str, str], ...]:
         """The tags of one item."""
         row = self.matrix.indices[self.matrix.indptr[position] : self.matrix.indptr[position + 1]]

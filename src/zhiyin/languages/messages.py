@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -49,12 +49,15 @@ class Messages:
         if message is None:
             raise SettingError(f"languages/{self.code}.toml has no message '{key}': add it to every table")
         text = message if isinstance(message, str) else message["one" if values.get("count") in self.ones else "other"]
-        filled = {name: self.whole(value) if type(value) is int else str(value) for name, value in values.items()}
-        if missing := set(_HOLE.findall(text)) - filled.keys():
+        plain, *rest = _pieces(text)  # a request says a hundred messages: none is taken apart twice
+        if not rest:
+            return plain
+        if missing := set(rest[::2]) - values.keys():
             raise SettingError(
                 f"message '{key}' of languages/{self.code}.toml has holes nobody fills: {sorted(missing)}"
             )
-        return _HOLE.sub(lambda hole: filled[hole[1]], text)
+        rest[::2] = [self.whole(one) if type(one := values[name]) is int else str(one) for name in rest[::2]]
+        return plain + "".join(rest)
 
     def whole(self, number: int) -> str:
         """A whole number, its thousands apart."""
@@ -78,6 +81,12 @@ class Messages:
 
 
 @cache
+def _pieces(text: str) -> tuple[str, ...]:
+    """Plain text, a hole's name, plain text, … of one of our own messages."""
+    return tuple(_HOLE.split(text))
+
+
+@cache
 def language_codes() -> tuple[str, ...]:
     """The languages there are tables for, English first."""
     names = (one.name for one in (resources.files("zhiyin") / "languages").iterdir())
@@ -85,6 +94,7 @@ def language_codes() -> tuple[str, ...]:
     return (ENGLISH, *(code for code in codes if code != ENGLISH))
 
 
+@lru_cache(256)
 def language_of(asked: str) -> str:
     """The code of the table for a language as people and browsers write it ("zh-CN"); English where there is none."""
     code = re.split(r"[-_]", asked.casefold(), maxsplit=1)[0]

@@ -35,9 +35,10 @@ def learn_facts(dataset: Dataset, keys: Sequence[str] | None = None) -> dict[str
     """What is known of items from a dataset, for a learned field of a ranker.
 
     share: log of the people per item over the mean; quality: mean over people of what they thought of it, shrunk to the
-    mean of all; then, where the data has a clock, a Timeline, and how all items together stood at every moment (see
-    _course). Everybody counts once per item, however often they came. keys: of circumstances whose fits are wanted, as
-    they were when the ranker learned; None for those that say something (see circumstances.py).
+    mean of all; then, where the data has a clock, a Timeline, how all items together stood at every moment (see
+    _course), and what is known of every item after the last event (latest [items + 1, columns], see _known). Everybody
+    counts once per item, however often they came. keys: of circumstances whose fits are wanted, as they were when the
+    ranker learned; None for those that say something (see circumstances.py).
     """
     table = dataset.interactions
     size = len(dataset.items)
@@ -58,6 +59,8 @@ def learn_facts(dataset: Dataset, keys: Sequence[str] | None = None) -> dict[str
     if dataset.has_clock and len(dated):
         timeline = Timeline.of(dated, size, HALF_LIVES, dataset.present)
         facts |= timeline.state() | _course(timeline)
+        # The last row is that of items that come later: nobody has met them.
+        facts["latest"] = _known(facts, np.inf, np.arange(size + 1, dtype=np.int32))
     return facts
 
 
@@ -147,37 +150,49 @@ class Features:
 
     def _items(self, query: Query, candidates: Candidates, items: Items) -> Array:
         wanted = candidates.items
-        unknown = np.full(len(wanted), np.nan)
-        columns = {
-            "popularity": _at(self.facts["share"], wanted, np.nan),
-            "quality": _at(self.facts["quality"], wanted, np.nan),
-            "tags": _tags(items, wanted),
-        }
-        recent = np.full((len(HALF_LIVES), len(wanted)), np.nan)
+        known = np.full((len(wanted), len(ITEM_COLUMNS) + len(HALF_LIVES)), np.nan)
         if "times" in self.facts:
-            timeline = Timeline.from_state(self.facts)
-            moment = query.now or np.inf
-            counts, last = timeline.before(moment, wanted)
-            now, first = timeline.clamped(moment), timeline.first(wanted)
-            # An item first met after this moment is one that nobody has met yet: its future must not show.
-            columns["age_days"] = np.where(first < moment, np.log1p(np.maximum(now - first, 0) / DAY), np.nan)
-            seen = np.where(last >= 0, timeline.moments[last], np.nan)
-            columns["days_since_seen"] = np.log1p(np.maximum(now - seen, 0) / DAY)
-            columns["seen_before"] = np.log1p(counts)
-            people, faded = self._usual(timeline, moment)
-            columns["popularity"] = np.log((counts + 1) / (people + 1))
-            recent = np.log((timeline.decayed(moment, wanted) + 1) / (faded[:, None] + 1))
-        return np.stack([*(columns.get(name, unknown) for name in ITEM_COLUMNS), *recent], 1)
+            known = _known(self.facts, query.now or np.inf, wanted)
+        else:
+            known[:, 0] = _at(self.facts["share"], wanted, np.nan)
+            known[:, 1] = _at(self.facts["quality"], wanted, np.nan)
+        known[:, ITEM_COLUMNS.index("tags")] = _tags(items, wanted)
+        return known
 
-    def _usual(self, timeline: Timeline, now: float) -> tuple[float, Array]:
-        """How many people an item of the fit had met before a moment on average, all alike and faded. (number, [half lives])"""
-        moments, size = self.facts["whole.moments"], max(len(timeline.starts) - 1, 1)
-        last = int(np.searchsorted(moments, now, side="left")) - 1
-        if last < 0:
-            return 0.0, np.zeros(len(HALF_LIVES))
-        age = timeline.clamped(now) - min(float(moments[last]), float(timeline.present[0]))
-        faded = self.facts["whole.sums"][:, last] * np.exp2(-age / (timeline.half_lives * DAY))
-        return float(self.facts["whole.people"][last]) / size, faded / size
+
+def _known(facts: Mapping[str, Array], moment: float, wanted: Ints) -> Doubles:
+    """What the events before a moment say of items: ITEM_COLUMNS, of which the tags stay nan, and recent popularity by
+    half life. [wanted, columns]"""
+    timeline = Timeline.from_state(facts)
+    if "latest" in facts and moment > timeline.times[-1] and moment >= timeline.present[0]:
+        # After the last event time changes nothing: a request waits for this, and nearly all of them ask for it.
+        return np.asarray(facts["latest"][np.minimum(wanted, len(facts["latest"]) - 1)], np.float64)
+    counts, last = timeline.before(moment, wanted)
+    now, first = timeline.clamped(moment), timeline.first(wanted)
+    seen = np.where(last >= 0, timeline.moments[last], np.nan)
+    people, faded = _usual(facts, timeline, moment)
+    columns = {
+        "popularity": np.log((counts + 1) / (people + 1)),
+        "quality": _at(facts["quality"], wanted, np.nan),
+        # An item first met after this moment is one that nobody has met yet: its future must not show.
+        "age_days": np.where(first < moment, np.log1p(np.maximum(now - first, 0) / DAY), np.nan),
+        "days_since_seen": np.log1p(np.maximum(now - seen, 0) / DAY),
+        "seen_before": np.log1p(counts),
+        "tags": np.full(len(wanted), np.nan),
+    }
+    recent = np.log((timeline.decayed(moment, wanted) + 1) / (faded[:, None] + 1))
+    return np.stack([*(columns[name] for name in ITEM_COLUMNS), *recent], 1)
+
+
+def _usual(facts: Mapping[str, Array], timeline: Timeline, now: float) -> tuple[float, Array]:
+    """How many people an item of the fit had met before a moment on average, all alike and faded. (number, [half lives])"""
+    moments, size = facts["whole.moments"], max(len(timeline.starts) - 1, 1)
+    last = int(np.searchsorted(moments, now, side="left")) - 1
+    if last < 0:
+        return 0.0, np.zeros(len(HALF_LIVES))
+    age = timeline.clamped(now) - min(float(moments[last]), float(timeline.present[0]))
+    faded = facts["whole.sums"][:, last] * np.exp2(-age / (timeline.half_lives * DAY))
+    return float(facts["whole.people"][last]) / size, faded / size
 
 
 def source_columns(candidates: Candidates, sources: Sequence[str]) -> Array:

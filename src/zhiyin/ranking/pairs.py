@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import sparse
 
-from zhiyin.arrays import Array, Doubles, Floats, Ints, Longs, row_entries
+from zhiyin.arrays import Array, Doubles, Floats, Ints, row_entries
 from zhiyin.item import Items
 from zhiyin.query import Query
 
@@ -36,24 +34,40 @@ def tag_pairs(items: Items, query: Query, wanted: Ints) -> Array:
     matrix = tags.matrix
     if not matrix.shape[1] or not len(wanted):
         return result
-    rarity = tags.rarity
-    entries = _Entries.of(matrix, wanted)
     liked = _inside(query.profile.history.newest_first, matrix.shape[0])
     disliked = _inside(query.profile.history.disliked.items, matrix.shape[0])
-    met, last = _profile(matrix, liked, None), _profile(matrix, liked[:1], None)
-    fading = FADE ** np.arange(len(liked))
-    profiles = [(liked, last), (liked, _profile(matrix, liked, fading)), (liked, met)]
-    profiles += [(disliked, _profile(matrix, disliked, None))] if len(disliked) else []
-    lengths = np.sqrt(entries.summed(rarity**2))
-    for column, (events, plain) in enumerate(profiles):
-        if len(events):
-            profile = plain * rarity
-            size = float(np.linalg.norm(profile))
-            result[:, column] = entries.summed(rarity * profile) / np.maximum(lengths * size, 1e-9)
+    places, owners = row_entries(matrix.indptr, wanted)
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))  # where the tags begin of each candidate that has any
+    having = owners[starts]
+    met = _met(matrix, liked, disliked)
+    profiles = met * tags.rarity
+    rarest = np.stack([tags.rarity * (met[0] > 0), tags.rarity * np.log1p(met[2])])
+    both = np.concatenate([profiles * tags.rarity, rarest])[:, matrix.indices[places]]
+    said = np.zeros((len(both), len(wanted)))
+    if len(starts):
+        said[:4, having] = np.add.reduceat(both[:4], starts, 1)
+        said[4:, having] = np.maximum.reduceat(both[4:], starts, 1)
+    said[:4] /= np.maximum(np.sqrt((profiles**2).sum(1))[:, None] * tags.lengths[wanted], 1e-9)
     if len(liked):
-        result[:, 4] = entries.strongest(rarity * (last > 0))
-        result[:, 5] = entries.strongest(rarity * np.log1p(met))
+        result[:, [0, 1, 2, 4, 5]] = said[[0, 1, 2, 4, 5]].T
+    if len(disliked):
+        result[:, 3] = said[3]
     return result
+
+
+def _met(matrix: sparse.csr_matrix, liked: Ints, disliked: Ints) -> Doubles:
+    """How often each tag was met by the last liked event, by all of them fading, by all, and by the disliked. [4, tags]"""
+    places, owners = row_entries(matrix.indptr, liked)
+    tags, size = matrix.indices[places], matrix.shape[1]
+    others = matrix.indices[row_entries(matrix.indptr, disliked)[0]]
+    fading = FADE ** np.arange(len(liked))
+    counts = (
+        np.bincount(tags[owners == 0], minlength=size),
+        np.bincount(tags, fading[owners], minlength=size),
+        np.bincount(tags, minlength=size),
+        np.bincount(others, minlength=size),
+    )
+    return np.stack(counts).astype(np.float64)
 
 
 def vector_pairs(vectors: Floats | None, query: Query, wanted: Ints) -> Array:
@@ -78,35 +92,3 @@ def vector_pairs(vectors: Floats | None, query: Query, wanted: Ints) -> Array:
 def _inside(events: Ints, size: int) -> Ints:
     """Events with items of this catalogue: a history may hold newer ones."""
     return events[events < size]
-
-
-def _profile(matrix: sparse.csr_matrix, events: Ints, weights: Array | None) -> Doubles:
-    places, owners = row_entries(matrix.indptr, events)
-    spread = None if weights is None else weights[owners]
-    return np.asarray(np.bincount(matrix.indices[places], spread, minlength=matrix.shape[1]), np.float64)
-
-
-@dataclass(frozen=True)
-class _Entries:
-    """The tags of some items. tags [entries]; owners [entries]: whose each is, in order; count: of the items."""
-
-    tags: Ints
-    owners: Longs
-    count: int
-
-    @classmethod
-    def of(cls, matrix: sparse.csr_matrix, wanted: Ints) -> _Entries:
-        places, owners = row_entries(matrix.indptr, wanted)
-        return cls(matrix.indices[places], owners, len(wanted))
-
-    def summed(self, values: Doubles) -> Doubles:
-        """The sum of the values of each item's tags. [items]"""
-        return np.asarray(np.bincount(self.owners, values[self.tags], minlength=self.count), np.float64)
-
-    def strongest(self, values: Doubles) -> Doubles:
-        """The largest value among each item's tags, 0 for an item without tags. [items]"""
-        result = np.zeros(self.count)
-        if len(self.owners):
-            starts = np.flatnonzero(np.diff(self.owners, prepend=-1))
-            result[self.owners[starts]] = np.maximum.reduceat(values[self.tags], starts)
-        return result

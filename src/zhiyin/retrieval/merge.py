@@ -99,9 +99,11 @@ def _ranks(union: Ints, lists: Sequence[Ints], known: int) -> tuple[Ints, Double
     places = np.zeros((len(union), len(lists)))
     row = np.empty(int(union[-1]) + 1 if len(union) else 0, np.int32)
     row[union] = np.arange(len(union))
+    newer = len(union) > 0 and int(union[-1]) >= known  # a request waits for this: mostly there are none
     for column, listed in enumerate(lists):
-        ranks[row[listed], column] = np.arange(1, len(listed) + 1)
-        places[row[listed], column] = _fractional(listed < known)
+        rank = np.arange(1, len(listed) + 1)
+        ranks[row[listed], column] = rank
+        places[row[listed], column] = _fractional(listed < known) if newer else rank
     return ranks, places
 
 
