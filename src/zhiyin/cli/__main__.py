@@ -1,5 +1,5 @@
 """python -m zhiyin.cli"""
 
-from zhiyin.cli.app import main
+from zhiyin.cli import main
 
 main()
