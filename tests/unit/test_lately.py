@@ -1,10 +1,13 @@
 """What happens after the fit counts in trending as it will once it is fitted."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import zhiyin.behaviour.lately
 from zhiyin.behaviour.lately import Lately
 from zhiyin.data.dataset import build
 from zhiyin.data.moments import DAY
@@ -23,33 +26,91 @@ START = 1_700_000_000.0
 EVENTS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5), st.integers(0, 40)), min_size=20, max_size=80)
 
 
+def signed(day):
+    """The weight of an event: every ninth day everybody dislikes."""
+    return -1.0 if day % 9 == 0 else 1.0
+
+
 def lately(rows, cut):
     """The table of what comes at or after a day, of rows (person, item, day)."""
-    rows = sorted(rows, key=lambda row: row[2])
-    found, last = [], {}
-    for person, item, day in rows:
+    found, met, liked = [], {}, {}
+    for person, item, day in sorted(rows, key=lambda row: row[2]):
+        pair = person, item
         if day >= cut:
-            found.append((person, item, day * DAY, last.get((person, item), -np.inf)))
-        last[person, item] = day * DAY
+            found.append((*pair, day * DAY, signed(day), met.get(pair, -np.inf), liked.get(pair, -np.inf)))
+        met[pair] = day * DAY
+        if signed(day) > 0:
+            liked[pair] = day * DAY
     return Lately.of(*(np.array(column) for column in zip(*found, strict=True)))
 
 
-def fitted(rows):
+def dataset(rows):
     users, items, days = zip(*rows, strict=True)
-    data = build([f"u{one:02}" for one in users], ITEMS, [f"i{one}" for one in items], np.array(days) * DAY)
-    return Trending(half_life=3.0).fit(data)
+    weights = np.array([signed(day) for day in days])
+    names = [f"u{one:02}" for one in users], [f"i{one}" for one in items]
+    return build(names[0], ITEMS, names[1], np.array(days) * DAY, weights=weights)
+
+
+def fitted(rows):
+    return Trending(half_life=3.0).fit(dataset(rows))
+
+
+def lived(rows, later):
+    """Rows of which the later ones begin on day 45, before which everybody comes, so that nobody's absence moves now."""
+    people = ((at, at % 6, 41 + at % 3) for at in range(31))
+    return [*rows, *((person, item, day + 45) for person, item, day in later), *people]
+
+
+def cut(rows):
+    """(trending fitted on what came before day 45, what came later)."""
+    return fitted([row for row in rows if row[2] < 45]), lately(rows, 45)
 
 
 @given(rows=EVENTS, later=EVENTS)
 def test_what_was_heard_counts_as_what_was_fitted(rows, later):
-    people = {f"a{at}": (at, at % 6, 41 + at % 3) for at in range(31)}  # everybody, so that nobody's absence moves now
-    every = [*rows, *((person, item, day + 45) for person, item, day in later), *people.values()]
-    early = [row for row in every if row[2] < 45]
-    if len({row[0] for row in every if row[2] >= 45}) < 5:
-        return
-    asked = Query(now=100 * DAY, lately=lately(every, 45))
-    heard, known = fitted(early).scores([asked])[0], fitted(every).scores([Query(now=100 * DAY)])[0]
+    assume(len({person for person, _, _ in later}) >= 5)
+    every = lived(rows, later)
+    part, since = cut(every)
+    heard = part.scores([Query(now=100 * DAY, lately=since)])[0]
+    known = fitted(every).scores([Query(now=100 * DAY)])[0]
     np.testing.assert_allclose(heard, known, rtol=1e-4, atol=1e-5)
+
+
+@given(rows=EVENTS, later=EVENTS, moments=st.lists(st.integers(0, 200), min_size=1, max_size=8))
+def test_what_was_remembered_is_what_would_be_worked_out(rows, later, moments):
+    """Whatever was asked before, in whatever order, at moments of events and between them."""
+    every = lived(rows, later)
+    part, table = cut(every)
+    for half_days in moments:
+        now = (half_days / 2 + 0.25 * (half_days % 3)) * DAY
+        fresh = part.scores([Query(now=now, lately=lately(every, 45))])
+        assert part.scores([Query(now=now, lately=table)]).tolist() == fresh.tolist()
+        assert len(table.memo) <= table.memo.most
+
+
+def test_until_something_happens_nothing_is_worked_out_again():
+    rows = [(person, person % 3, 1 + person % 4) for person in range(20)]
+    part, table = fitted(rows), lately([*rows, *((person, 5, 10) for person in range(7))], 6)
+    for now in (11, 12, 400, 0):
+        part.scores([Query(now=now * DAY, lately=table)])
+    assert len(table.memo) == 1, "after the last event all moments are alike"
+    again = lately([(1, 4, 12)], 6)
+    both = table.instead(np.array([30]), again)
+    assert len(both.memo) == 0
+    assert part.scores([Query(now=13 * DAY, lately=both)]).tolist() != part.scores([Query(lately=table)]).tolist()
+
+
+@given(rows=EVENTS, few=st.sampled_from([0, 200]))
+def test_rows_of_some_people_can_be_exchanged(rows, few):
+    """Whether few rows are put in their places or many are sorted anew, the table is that of all rows."""
+    whole = lately(rows, 0)
+    some = np.unique(whole.people)[::2]
+    theirs = np.isin(whole.people, some)
+    stale = whole.where(~theirs | (np.arange(len(whole)) % 2 == 0))
+    with patch.object(zhiyin.behaviour.lately, "FEW", few):
+        made = stale.instead(some, whole.where(theirs))
+    for old, new in zip(whole.columns, made.columns, strict=True):
+        assert old.tolist() == new.tolist()
 
 
 def test_a_question_about_the_past_hears_nothing_of_what_came_after():

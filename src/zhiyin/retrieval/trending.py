@@ -6,18 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Doubles, Floats, Ints
+from zhiyin.arrays import NEVER, Array, Doubles, Floats
 from zhiyin.behaviour.lately import Lately
+from zhiyin.data.continued import Continued, as_of, ends, halvings
 from zhiyin.data.dataset import Dataset
-from zhiyin.data.moments import DAY, HANDFUL
 from zhiyin.data.timeline import Timeline
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.recency import fitting_half_life, tail
 from zhiyin.stages import Scorer
-
-LEAST = 1e-12
-"""People below which there is nobody: what adding and taking away leaves of none."""
 
 
 @part
@@ -53,67 +50,53 @@ class Trending(Scorer):
         need_fitted(self)
         if not self.timeline:
             return np.tile(np.where(self.counts > 0, self.counts, NEVER), (len(queries), 1))
-        timeline, everything = Timeline.from_state(self.timeline), np.arange(len(self.counts), dtype=np.int32)
-        asked = {(query.now, id(query.lately)): query.lately for query in queries}
-        rows = {
-            (now, one): _rising(timeline, now or np.inf, everything, lately) for (now, one), lately in asked.items()
-        }
-        found = np.zeros((len(queries), max(map(len, rows.values()), default=0)), np.float32)
-        for place, query in enumerate(queries):
-            row = rows[query.now, id(query.lately)]
+        rows = [self._row(query) for query in queries]
+        found = np.full((len(queries), max(map(len, rows), default=0)), NEVER, np.float32)
+        for place, row in enumerate(rows):
             found[place, : len(row)] = row
-        return np.where(found > 0, found, NEVER).astype(np.float32)
+        return found
 
     def counted_until(self) -> float:
         """See Counting."""
         times = self.timeline["times"] if self.timeline else np.empty(0)
         return float(times[-1]) if len(times) else np.inf
 
+    def _row(self, query: Query) -> Floats:
+        """The scores of one request; the same for all requests until something happens. [items]"""
+        timeline, lately = Timeline.from_state(self.timeline), query.lately
+        moment = as_of(timeline, lately, query.now or np.inf)
+        return lately.memo.of(self.timeline, moment, lambda: _rising(timeline, self.timeline, moment, lately))
 
-def _rising(timeline: Timeline, now: float, items: Ints, lately: Lately) -> Floats:
-    """How much an item is taken up by more than one person, and far below by anybody. [items, or more where newer ones
-    were taken up since the fit]"""
+
+def _rising(timeline: Timeline, state: object, now: float, lately: Lately) -> Floats:
+    """How much an item is taken up by more than one person, and far below by anybody; NEVER for nobody. [items, or more where
+    newer ones were taken up since the fit]"""
     recent = lately.between(float(timeline.times[-1]), now)
-    several, anybody = (timeline.halvings(now, items, alone)[0] for alone in (True, False))
+    several, anybody = lately.lasting.of(state, np.inf if len(recent) else now, lambda: _fitted(timeline, now))
     if len(recent):
         several, anybody = _with_lately(timeline, now, several, anybody, recent)
-    return np.asarray(np.exp2(several) + tail(anybody), np.float32)
+    found = np.asarray(np.exp2(several) + tail(anybody), np.float32)
+    return np.where(found > 0, found, NEVER).astype(np.float32)
+
+
+def _fitted(timeline: Timeline, now: float) -> tuple[Doubles, Doubles]:
+    """log2 of the faded people of the fit, without who came last and with. Both [items]"""
+    everything = np.arange(len(timeline.starts) - 1, dtype=np.int32)
+    return timeline.halvings(now, everything, True)[0], timeline.halvings(now, everything)[0]
 
 
 def _with_lately(
     timeline: Timeline, now: float, several: Doubles, anybody: Doubles, recent: Lately
 ) -> tuple[Doubles, Doubles]:
-    """The same with what was taken up since the fit: what it would be, had the timeline held that too.
-
-    Everybody in recent is newer than all of the timeline, so the present moves on once a handful of them have come.
-    """
-    half_life, fitted = float(timeline.half_lives[0]) * DAY, float(timeline.present[0])
-    end = min(now, max(fitted, _settled(recent)))
-    size = max(len(anybody), int(recent.items.max()) + 1)
-    faded = (end - timeline.clamped(now)) / half_life
-
-    def worth(times: Doubles) -> Doubles:
-        return np.asarray(np.exp2((np.minimum(times, end) - end) / half_life), np.float64)
+    """The same with what was taken up since the fit: what it would be, had the timeline held that too."""
+    end, likes = ends(timeline, recent, now), recent.likes
+    since = Continued.of(timeline, likes, likes.liked, end, len(anybody))
+    faded = (end - float(timeline.present[0])) / since.half_lives[0]
 
     def longer(found: Doubles) -> Doubles:
-        return np.concatenate([found - faded, np.full(size - len(found), -np.inf)])
+        return np.concatenate([found - faded, np.full(since.added.shape[1] - len(found), -np.inf)])
 
-    old = np.where(recent.earlier > timeline.times[-1], recent.earlier, np.minimum(recent.earlier, fitted))
-    added = np.bincount(recent.items, worth(recent.times) - worth(old), size).astype(np.float64)
-    last = np.flatnonzero(np.append(recent.items[1:] != recent.items[:-1], True))  # rows are by item, then time
-    taken = recent.items[last]
     several, anybody = longer(several), longer(anybody)
-    sums = np.exp2(anybody[taken]) + added[taken]
-    anybody[taken], several[taken] = _halvings(sums), _halvings(sums - worth(recent.times[last]))
+    sums = np.exp2(anybody[since.taken]) + since.added[0, since.taken]
+    anybody[since.taken], several[since.taken] = halvings(sums), halvings(sums - since.worth_of_last()[0])
     return several, anybody
-
-
-def _halvings(sums: Doubles) -> Doubles:
-    return np.where(sums > LEAST, np.log2(np.maximum(sums, LEAST)), -np.inf)
-
-
-def _settled(recent: Lately) -> float:
-    """The moment by which all but a handful had done the last thing known of them; -inf for fewer people than that."""
-    last = np.full(int(recent.people.max()) + 1, -np.inf)
-    np.maximum.at(last, recent.people, recent.times)
-    return float(np.sort(last)[-HANDFUL]) if len(last) >= HANDFUL else -np.inf

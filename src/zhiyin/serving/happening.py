@@ -1,15 +1,16 @@
-"""Happening: the likes that came after the fit, read off the log person by person, as one table that answers read."""
+"""Happening: what came after the fit, read off the log person by person, as one table that answers read."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import count
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zhiyin.arrays import Array, Doubles
-from zhiyin.behaviour.lately import NOTHING, Lately
+from zhiyin.arrays import Bools, Doubles, Floats, Ints
+from zhiyin.behaviour.lately import Lately
 from zhiyin.ingest.profiles import history_of
 from zhiyin.ports import Store
 from zhiyin.profile import History
@@ -27,8 +28,9 @@ class Happening:
 
     def __init__(self, since: float) -> None:
         self.since = since
-        self.lately = NOTHING
+        self.lately = Lately()
         self._numbers: dict[str, int] = {}
+        self._free = count()
         self._waiting: set[str] = set()
         self._lock = Lock()
 
@@ -38,7 +40,7 @@ class Happening:
             kinds = snapshot.weights.counted_kinds()
             users = store.log.columns(["user_id"], since=self.since, kinds=kinds)["user_id"].unique().sort().to_list()
             with self._lock:
-                self.lately, self._numbers = NOTHING, {}
+                self.lately, self._numbers, self._free = Lately(lasting=self.lately.lasting), {}, count()
                 self._read(users, store, snapshot)
 
     def hear(self, users: Collection[str], store: Store, snapshot: Snapshot) -> None:
@@ -59,35 +61,42 @@ class Happening:
                 self.lately = self.lately.where(self.lately.people != number)
 
     def users(self) -> list[str]:
-        """Whose likes are in memory."""
+        """Whose events are in memory."""
         with self._lock:
             return [*self._numbers, *self._waiting]
 
     def _read(self, users: Collection[str], store: Store, snapshot: Snapshot) -> None:
         kinds, vocabulary = snapshot.weights.counted_kinds(), snapshot.items.vocabulary
-        before, found = self.lately, []
+        found = []
         for user in users:
             past = store.log.past(user, kinds)
             missing = any(item not in vocabulary for item in past.item_ids)
             (self._waiting.add if missing else self._waiting.discard)(user)
-            items, times, earlier = _likes(history_of(past, snapshot.items, snapshot.weights), self.since)
+            items, *rest = _since(history_of(past, snapshot.items, snapshot.weights), self.since)
             if len(items) or user in self._numbers:
-                number = self._numbers.setdefault(user, max(self._numbers.values(), default=-1) + 1)
-                found.append((np.full(len(items), number, np.int32), items, times, earlier))
+                if user not in self._numbers:
+                    self._numbers[user] = next(self._free)
+                number = self._numbers[user]
+                found.append((np.full(len(items), number, np.int32), items, *rest))
         if found:
-            again = np.isin(before.people, [self._numbers[one] for one in users if one in self._numbers])
-            kept = before.where(~again)
-            rows = [(kept.people, kept.items, kept.times, kept.earlier), *found]
-            self.lately = Lately.of(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+            rows = Lately.of(*(np.concatenate(column) for column in zip(*found, strict=True)))
+            again = np.array([self._numbers[one] for one in users if one in self._numbers], np.int32)
+            self.lately = self.lately.instead(again, rows)
 
 
-def _likes(history: History, since: float) -> tuple[Array, Doubles, Doubles]:
-    """The likes after a moment: items, times, and when each item was liked before. A history is ordered by time."""
-    liked = history.liked
-    order = np.lexsort((np.arange(len(liked)), liked.items))
-    items, times = liked.items[order], liked.times[order]
-    earlier = np.full(len(items), -np.inf)
-    same = np.flatnonzero(items[1:] == items[:-1]) + 1
-    earlier[same] = times[same - 1]
+def _since(history: History, since: float) -> tuple[Ints, Doubles, Floats, Doubles, Doubles]:
+    """What happened after a moment: items, times, weights, and when each item was met and liked before. A history is ordered
+    by time."""
+    order = np.lexsort((np.arange(len(history)), history.items))
+    items, times, weights = history.items[order], history.times[order], history.weights[order]
     new = times > since
-    return items[new], times[new], earlier[new]
+    return items[new], times[new], weights[new], _before(items, times)[new], _before(items, times, weights > 0)[new]
+
+
+def _before(items: Ints, times: Doubles, counted: Bools | None = None) -> Doubles:
+    """When the same item came before, or of these rows those that are counted; -inf for never. Rows by item, then time. [events]"""
+    rows = np.arange(len(items))
+    newest = np.maximum.accumulate(rows if counted is None else np.where(counted, rows, -1))
+    last = np.append(-1, newest[:-1])[: len(items)]
+    begins = np.maximum.accumulate(np.where(np.append(True, items[1:] != items[:-1])[: len(items)], rows, 0))
+    return np.where(last >= begins, times[last], -np.inf)
