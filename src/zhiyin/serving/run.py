@@ -37,6 +37,9 @@ answer gives it back at every large array operation, and would wait so long each
 STORE_WAIT = 5.0
 """Seconds that a request waits for a store that another process holds."""
 
+STORE_PAGES = 40.0
+"""MiB of the store's pages that a server keeps in memory. The system keeps the rest, as long as it has room."""
+
 
 def run_server(workspace: Workspace, host: str, port: int) -> None:
     """Serve a workspace until interrupted. Raises SettingError for an open door without a key."""
@@ -57,6 +60,7 @@ def run_server(workspace: Workspace, host: str, port: int) -> None:
             "one or more (comma between), or ZHIYIN_OPEN=1 when something before it checks who comes"
         )
     workspace.store.wait_at_most(STORE_WAIT)
+    workspace.store.keep_at_most(STORE_PAGES)
     sys.setswitchinterval(SWITCH)
     with alone_on(workspace.store.file):
         app = create_app(open_engine(workspace, settings))

@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from zhiyin.errors import SettingError, require
 from zhiyin.stores.pages import left_behind
 
+PAGES = 128
+"""MiB of a file's pages that one connection of a command may keep in memory."""
+
 
 def engine_of(url: str, sync: str) -> sa.Engine:
     """The engine of a database by its URL. Raises SettingError."""
@@ -33,10 +36,28 @@ def engine_of(url: str, sync: str) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         # What is deleted is also gone from the file's free pages.
-        for pragma in ("journal_mode = WAL", f"synchronous = {sync}", "cache_size = -131072", "secure_delete = ON"):
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {sync}",
+            f"cache_size = -{PAGES * 1024}",
+            "secure_delete = ON",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     return engine
+
+
+def connect_with(engine: sa.Engine, *pragmas: str) -> None:
+    """Have every connection of an SQLite database begin with these pragmas from now on."""
+    if engine.dialect.name != "sqlite":
+        return
+
+    @sa.event.listens_for(engine, "connect")
+    def _more(connection: Any, _record: Any) -> None:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+
+    engine.dispose()  # those that are open began without them
 
 
 @contextmanager

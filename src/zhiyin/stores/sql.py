@@ -18,7 +18,7 @@ from zhiyin.item import Item
 from zhiyin.ports import Marks, StoredProfile
 from zhiyin.stores import schema
 from zhiyin.stores.changes import ITEMS, USERS, SqlChanges
-from zhiyin.stores.connections import empty_log, engine_of, wiped, writing
+from zhiyin.stores.connections import connect_with, empty_log, engine_of, wiped, writing
 from zhiyin.stores.erasures import SqlErasures
 from zhiyin.stores.migrations import complete, migrate
 from zhiyin.stores.rows import item_digest, profile_json, profile_of
@@ -107,13 +107,15 @@ class SqlStore:
 
     def wait_at_most(self, seconds: float) -> None:
         """From now on wait so long for a lock that another process holds, not the minute that a command has for it."""
-        if self.engine.dialect.name == "sqlite":
+        connect_with(self.engine, f"busy_timeout = {int(seconds * 1000)}")
 
-            @sa.event.listens_for(self.engine, "connect")
-            def _patience(connection: Any, _record: Any) -> None:
-                connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+    def keep_at_most(self, megabytes: float) -> None:
+        """Keep so many MiB of the file's pages in memory, all connections that stay open together.
 
-            self.engine.dispose()  # those that are open wait longer
+        A command has a few connections and ends; in a server each keeps what it has read, as the file grows.
+        """
+        if isinstance(self.engine.pool, sa.QueuePool):
+            connect_with(self.engine, f"cache_size = -{max(int(megabytes * 1024 / self.engine.pool.size()), 1)}")
 
     def close(self) -> None:
         """Give the connections back."""
