@@ -12,7 +12,8 @@ class Bounds:
 
     connections: open at once; beyond them the one that has kept the server waiting longest is closed. head_bytes: of a
     request line and headers. url_bytes: of an address. head_seconds, body_seconds: until a head, or a body, has come
-    whole. write_seconds: that a client may leave an answer unread. held_bytes: of all bodies held at once.
+    whole. write_seconds: that a client may leave an answer unread, all pauses together, until it has taken more.
+    pipelined: requests of a connection that wait behind the one being answered. held_bytes: of all bodies held at once.
     """
 
     connections: int = 512
@@ -21,6 +22,7 @@ class Bounds:
     head_seconds: float = 10.0
     body_seconds: float = 20.0
     write_seconds: float = 60.0
+    pipelined: int = 32
     held_bytes: int = 64_000_000
 
 
