@@ -40,7 +40,7 @@ def take_events(engine: Engine, body: Any) -> tuple[int, dict[str, Any]]:
         try:
             good.append(_event(engine, raw, now))
             places.append(index)
-        except (Refused, DataError, ValidationError) as error:
+        except (Refused, DataError, ValidationError, UnicodeError) as error:
             name = raw.get("event_id") if isinstance(raw, dict) else None
             rejected.append({"index": index, "event_id": name if isinstance(name, str) else None, **_why(error)})
     undated = {row for row, index in enumerate(places) if given[index].get("timestamp") is None}
@@ -74,6 +74,8 @@ def _why(error: Exception) -> dict[str, str]:
         return {"code": error.code, "detail": str(error)}
     if isinstance(error, ValidationError):
         return {"code": "invalid_event", "detail": sentence(error.errors(include_url=False))}
+    if isinstance(error, UnicodeError):  # JSON can write what no text can hold, and no message can repeat
+        return {"code": "invalid_event", "detail": "a text has half of a surrogate pair (\\ud800 to \\udfff) alone"}
     return {"code": "invalid_event", "detail": str(error)}
 
 
