@@ -16,7 +16,8 @@ class Reason:
     """Why an item is recommended: a kind, what supports it, and how much it carried.
 
     kind: "history" (items the user met before), "seeds", "attribute" (a topic shared with liked items), "text" (the wish
-    or the likeness of texts), "wish" (a topic asked for in the profile), "words" and "meaning" (of a search), "popular", "recent",
+    or the likeness of texts), "wish" (a topic asked for in the profile), "words" and "meaning" (of a search), "popular", "segment" (people who
+    registered with the same topic, number of them), "recent",
     "fresh", "friends", "sequence" (what comes next in the order of the history), "explore". items: ids of the items it cites.
     topic: (attribute, value). number: a count the kind speaks of. share: 0 to 1 of the score. events: ids of supporting events.
     """
@@ -52,7 +53,7 @@ class Candidates:
     retrievers; source_scores [n, sources] and source_ranks [n, sources]: what each gave (nan / 0 where it gave nothing,
     ranks from 1). opinions: the same scores on a bounded scale, which is what rankers read (see opined). actions: names of predicted actions; predictions [n, actions]. shares [n, sources]: how much of the
     ranker's score each source carried (≥ 0). contributions: by source, [n, history length], how much each event of
-    the history carried. reasons: per item. dropped: what was left out on the way, and why. propensities [n]: the
+    the history carried. counted: by source, see stages.Counted. reasons: per item. dropped: what was left out on the way, and why. propensities [n]: the
     chance each item had of its place, given those before it; None where nothing was drawn.
     """
 
@@ -66,6 +67,7 @@ class Candidates:
     predictions: Floats | None = None
     shares: Floats | None = None
     contributions: Mapping[str, Floats] = field(default_factory=dict)
+    counted: Mapping[str, tuple[tuple[tuple[str, str], int] | None, ...]] = field(default_factory=dict)
     reasons: tuple[tuple[Reason, ...], ...] = ()
     dropped: tuple[Dropped, ...] = ()
     propensities: Floats | None = None
@@ -103,6 +105,7 @@ class Candidates:
             predictions=None if self.predictions is None else self.predictions[rows],
             shares=None if self.shares is None else self.shares[rows],
             contributions={source: matrix[rows] for source, matrix in self.contributions.items()},
+            counted={source: tuple(told[row] for row in rows) for source, told in self.counted.items()},
             reasons=tuple(self.reasons[row] for row in rows) if self.reasons else (),
             dropped=self.dropped + dropped,
             propensities=None if self.propensities is None else self.propensities[rows],

@@ -31,6 +31,7 @@ PARTS: dict[str, dict[str, str]] = {
         "transition": "zhiyin.retrieval.transition:Transition",
         "trending": "zhiyin.retrieval.trending:Trending",
         "fresh": "zhiyin.retrieval.fresh:Fresh",
+        "segment": "zhiyin.retrieval.segment:Segment",
         "item_knn": "zhiyin.retrieval.item_knn:ItemKNN",
         "user_knn": "zhiyin.retrieval.user_knn:UserKNN",
         "ease": "zhiyin.retrieval.ease:Ease",

@@ -31,6 +31,7 @@ from zhiyin.stages import (
     Retriever,
     asked_once,
     extended,
+    speaking,
 )
 from zhiyin.trace import Trace
 from zhiyin.vocabulary import Vocabulary
@@ -197,7 +198,8 @@ class Recommender:
     ) -> list[Candidates]:
         """Retrieved, merged and filtered candidates, in the order of their fused rank, before any ranker."""
         traces = traces or [Trace() for _ in queries]
-        names = (shelf.sources if shelf else ()) or tuple(self.retrievers)
+        wanted = (shelf.sources if shelf else ()) or tuple(self.retrievers)
+        names = tuple(one for one in wanted if speaking(self.retrievers[one])) or wanted
         if (shelf is None or shelf.rank) and any(self.wish.there(query) for query in queries):
             names = (*names, WISH)
         merged, more = self._allowed(queries, names, 1, traces)

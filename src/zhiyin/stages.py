@@ -67,6 +67,28 @@ class Refitting(Protocol):
 
 
 @runtime_checkable
+class Speaking(Protocol):
+    """A retriever that may have found nothing in the data to go by. While so it is not asked, and no ranker has a column of it."""
+
+    def speaks(self) -> bool:
+        """Whether anybody at all gets anything from it."""
+
+
+def speaking(part: object) -> bool:
+    """Whether a source is to be asked at all."""
+    return not isinstance(part, Speaking) or part.speaks()
+
+
+@runtime_checkable
+class Counted(Protocol):
+    """A retriever that counts people of a kind, which reasons can name."""
+
+    def counted(self, query: Query, items: Ints) -> tuple[tuple[tuple[str, str], int] | None, ...]:
+        """By item, (attribute, value) as the person wrote it, and how many people who wrote the same took it up; None
+        where there is no such thing to say."""
+
+
+@runtime_checkable
 class Counting(Protocol):
     """A part that counts what people took up, and adds to what it counted at the fit what came since (Query.lately)."""
 
@@ -93,6 +115,11 @@ class Contributing(Protocol):
 def contributing(part: object) -> TypeGuard[Contributing]:
     """Whether a part is Contributing."""
     return _offers(type(part), Contributing)
+
+
+def counting(part: object) -> TypeGuard[Counted]:
+    """Whether a part is Counted."""
+    return _offers(type(part), Counted)
 
 
 _OFFERED: dict[tuple[type, type], bool] = {}

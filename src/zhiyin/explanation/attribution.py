@@ -11,7 +11,7 @@ import numpy as np
 from zhiyin.candidates import Candidates
 from zhiyin.item import Items
 from zhiyin.query import Query
-from zhiyin.stages import Attributing, Ranker, Retriever, contributing
+from zhiyin.stages import Attributing, Ranker, Retriever, contributing, counting
 
 
 def attributed(
@@ -32,6 +32,7 @@ def attributed(
         shares = shares * (1 - candidates.shares.sum(1, keepdims=True)) + candidates.shares
     # A source that carried nothing need not be asked how.
     heard = [True] * len(candidates.sources) if shares is None else np.asarray((shares > 0).any(0)).tolist()
-    parts = ((name, retrievers.get(name)) for name in compress(candidates.sources, heard))
+    parts = [(name, retrievers.get(name)) for name in compress(candidates.sources, heard)]
     told = {name: part.contributions(query, candidates.items) for name, part in parts if contributing(part)}
-    return replace(candidates, contributions=told, shares=shares)
+    counted = {name: part.counted(query, candidates.items) for name, part in parts if counting(part)}
+    return replace(candidates, contributions=told, counted=counted, shares=shares)

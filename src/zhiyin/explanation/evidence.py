@@ -17,6 +17,7 @@ from zhiyin.query import Query
 
 KINDS = {
     "popular": "popular",
+    "segment": "segment",
     "trending": "recent",
     "fresh": "fresh",
     "social": "friends",
@@ -77,7 +78,7 @@ class Evidence:
         for source, share in sorted(zip(found.sources, silent, strict=True), key=lambda one: -one[1]):
             if share <= 0:
                 break
-            reason = self._from_source(source, share, int(found.items[row]), carried.query, carried.items)
+            reason = self._from_source(source, share, row, found, carried)
             if reason is not None:  # two sources that say the same are one reason
                 before = told.get(reason.kind)
                 told[reason.kind] = replace(before, share=before.share + share) if before else reason
@@ -95,9 +96,14 @@ class Evidence:
             best.append(Reason("explore", number=float(found.propensities[row])))
         return tuple(best)
 
-    def _from_source(self, source: str, share: float, item: int, query: Query, items: Items) -> Reason | None:
+    def _from_source(self, source: str, share: float, row: int, found: Candidates, carried: Carried) -> Reason | None:
         """A reason that the source's kind gives and that holds for this request; None otherwise."""
-        kind = self._kind(source)
+        kind, item, query, items = self._kind(source), int(found.items[row]), carried.query, carried.items
+        if kind == "segment":
+            told = found.counted[source][row] if source in found.counted else None
+            if told is not None:
+                return Reason(kind, topic=told[0], number=float(told[1]), share=share, source=source)
+            kind = "popular"  # what it scores then is how many people chose the item
         if kind == "popular":
             count = self._count(item)
             return Reason(kind, number=count, share=share, source=source) if count else None

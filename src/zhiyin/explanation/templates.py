@@ -74,6 +74,9 @@ class Templates:
             return self._of_attribute(reason, done.verb(reason), items, say)
         if kind == "popular" and reason.number:
             return say("reason.popular", count=int(reason.number))
+        if kind == "segment" and reason.topic:
+            label, value = self._label(reason.topic[0], say), shortened(reason.topic[1])
+            return say("reason.segment", label=label, value=value, count=int(reason.number or 0))
         if kind == "text":
             wish = shortened(query.text)
             return say("reason.text", wish=wish) if wish else ""

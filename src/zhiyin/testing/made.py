@@ -47,6 +47,16 @@ def small_dataset(
     return Dataset(names, catalogue, table, float(table.times.max()), clock, tied + tied.T if friends else None)
 
 
+def registered(dataset: Dataset) -> Dataset:
+    """small_dataset's people with attributes that go with their tastes, all but every fifth, and some that say nothing."""
+    told = {
+        name: {"Country": f"Land {number % 2}", "age": str(20 + number % 30), "mail": f"{number}@example.com"}
+        for number, name in ((int(name.split()[-1]), name) for name in dataset.users)
+        if number % 5
+    }
+    return replace(dataset, user_attributes=told)
+
+
 def _places(counts: Array) -> Array:
     return np.concatenate([np.arange(count) for count in counts])
 
