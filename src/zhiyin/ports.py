@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from zhiyin.arrays import Bools, Floats, Ints
@@ -99,6 +99,7 @@ class StoredProfile:
     """What is kept of a user beside the events: registration data, own edits, inferred interests and summary.
 
     edits by the user: refusals (topics never to show), wishes (topics the user asked for). version counts up.
+    personalise: the user agreed that the attributes are read for recommending; see readable.
     """
 
     user_id: str
@@ -111,6 +112,21 @@ class StoredProfile:
     summary: str = ""
     updated: float = 0.0
     version: int = 0
+    personalise: bool = False
+
+    @property
+    def readable(self) -> Mapping[str, str]:
+        """The attributes that recommending may read: all of them or, without the user's yes, none."""
+        return self.attributes if self.personalise else {}
+
+    def agreeing(self, personalise: bool | None) -> StoredProfile:
+        """The profile once its user has said whether their attributes may be read; itself where they said nothing new."""
+        if personalise is None or personalise == self.personalise:
+            return self
+        if personalise:
+            return replace(self, personalise=True)
+        # What a model made of the person while their attributes were read may speak of them.
+        return replace(self, personalise=False, summary="", interests=(), dislikes=())
 
 
 class ProfileStore(Protocol):

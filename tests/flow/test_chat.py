@@ -199,7 +199,10 @@ def test_a_sentence_about_oneself_shapes_the_first_list(client, store):
         ("cold-en", "I mostly drink Riesling from Germany", "Riesling"),
         ("cold-zh", "我平时最爱喝马尔贝克", "Malbec"),
     ):
-        assert client.put(f"/users/{user}", json={"attributes": {"about": sentence}}).status_code == 200
+        assert (
+            client.put(f"/users/{user}", json={"attributes": {"about": sentence}, "personalise": True}).status_code
+            == 200
+        )
         found = client.get(f"/users/{user}/recommendations?n=10").json()["items"]
         having = [sum(grape in one["metadata"]["attributes"]["grapes"] for one in items) for items in (found, plain)]
         assert having[0] >= having[1] + 4

@@ -438,3 +438,25 @@ def test_a_patch_changes_what_it_gives_and_nothing_else(client: TestClient, engi
     assert ids(client.post("/recommendations", json=asked)) == ["w03"]
     assert client.patch("/items/nothing", json={"text": "x"}).status_code == 404
     assert client.patch("/items/w03", json={"colour": "red"}).status_code == 422
+
+
+def test_what_is_registered_is_read_only_with_a_yes(client: TestClient) -> None:
+    about = {"about": "I love Malbec"}
+    path = "/users/somebody-new/recommendations"
+    stranger = ids(client.get(path))
+    client.put("/users/somebody-new", json={"attributes": about})
+    assert ids(client.get(path)) == stranger
+    shown = client.get("/users/somebody-new/profile").json()
+    assert (shown["attributes"], shown["personalise"], shown["interests"]) == (about, False, [])
+    client.patch("/users/somebody-new/profile", json={"personalise": True})
+    assert client.get("/users/somebody-new/profile").json()["interests"]
+    client.put("/users/somebody-new", json={"attributes": about})
+    assert client.get("/users/somebody-new").json()["personalise"], "registering anew leaves it as it was said"
+    client.put("/users/somebody-new", json={"attributes": about, "personalise": False})
+    assert ids(client.get(path)) == stranger
+    assert [one["personalise"] for one in client.get("/users/somebody-new/export").json()["profiles"]] == [
+        False,
+        True,
+        False,
+    ]
+    assert client.put("/users/x", json={"personalise": "yes"}).status_code == 422

@@ -36,6 +36,11 @@ FOLDERS: dict[str, dict[str, str]] = {
     },
     "ids of their own": {"e.csv": "event_id,user_id,item_id,timestamp\n1,u,a,1\n1,u,a,1\n1,v,b,2\n2,u,c,3\n"},
     "no times": {"plays.tsv": "user_id\titem_id\tplays\nu\ta\t3\nu\tb\t900\nv\tb\t1\n"},
+    "users who agreed, and who did not": {
+        "e.csv": "user_id,item_id,timestamp\nu,a,1\nv,b,2\nw,b,3\n",
+        "a_users.csv": "user_id,age,Consent\nu,30,yes\nv,40,no\nw,50,\n",
+        "b_users.csv": "user_id,city\nu,Wien\nv,Rom\nw,Bonn\n",
+    },
     "everything": {
         "events.csv": "user_id,item_id,rating,timestamp\n" + RATINGS,
         "a_items.csv": "item_id,title,genre,price\ni0,Zero,Drama|War,$5\ni1,One,,from 7\n",

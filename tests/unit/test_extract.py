@@ -36,7 +36,9 @@ def at(item: str, time: float, kind: str = "like", user: str = "u") -> Event:
 
 
 def profile_of(*events: Event, **stored) -> Profile:
-    return live_profile("u", events, StoredProfile("u", **stored), ITEMS, Vocabulary(["u"]), EventWeights())
+    return live_profile(
+        "u", events, StoredProfile("u", **stored, personalise=True), ITEMS, Vocabulary(["u"]), EventWeights()
+    )
 
 
 def test_a_latent_interest_goes_with_what_is_liked_was_not_met_and_cites_what_it_rests_on():

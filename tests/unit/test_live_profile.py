@@ -55,7 +55,9 @@ def test_dislikes_come_from_negative_events() -> None:
 def test_the_user_s_edits_win() -> None:
     refused, wished = ("type", "Red"), ("type", "White")
     latent = Interest(("mood", "calm"), 0.3, latent=True)
-    stored = StoredProfile("u", {"age": "30"}, ("v", "gone"), (refused,), (wished,), (latent,), summary="s", version=4)
+    stored = StoredProfile(
+        "u", {"age": "30"}, ("v", "gone"), (refused,), (wished,), (latent,), summary="s", version=4, personalise=True
+    )
     profile = profile_of(event("r0", 1), event("w0", 2, "dislike"), stored=stored)
     assert [one.topic for one in profile.interests] == [wished, ("grapes", "Merlot"), ("mood", "calm")]
     assert wished not in {one.topic for one in profile.dislikes}
@@ -78,7 +80,7 @@ def test_friends_and_attributes_reach_the_dataset() -> None:
     store.log.append(
         [Event("u", "a", "click", 1), Event("v", "b", "rating", 2, 5.0), Event("w", "b", "rating", 3, 2.0)]
     )
-    store.profiles.put(StoredProfile("u", {"age": "30"}, ("v",)))
+    store.profiles.put(StoredProfile("u", {"age": "30"}, ("v",), personalise=True))
     dataset = dataset_from_store(store, EventWeights(), None)
     me, friend = dataset.users.position("u"), dataset.users.position("v")
     assert dataset.profile(me).friends.tolist() == [friend]

@@ -61,7 +61,7 @@ def test_items_users_and_edges_are_read(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text(
         "item_id,title,overview,genres,year\ni1,Heat,A heist.,Crime|Drama,1995\ni2,Up,,Animation,\n"
     )
-    (tmp_path / "users.csv").write_text("user_id,age\nu2,31\n")
+    (tmp_path / "users.csv").write_text("user_id,age,personalise\nu2,31,yes\n")
     (tmp_path / "edges.csv").write_text("user_id,friend_id\nu1,u2\nu1,u1\n")
     dataset = read_folder(tmp_path)
     rows = {item.item_id: item for item in dataset.items.rows}

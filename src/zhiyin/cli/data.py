@@ -36,7 +36,7 @@ Currency = Annotated[str, typer.Option("--currency", help="Of prices that do not
 
 def asked_of(
     table: str, names: list[str] | None, encoding: str, zone: str, unit: str, order: str, ordered: bool,
-    currency: str = "", replace: bool = False,
+    currency: str = "", replace: bool = False, personalise: bool = False,
 ) -> Asked:  # fmt: skip
     """What was said of the files. Raises SettingError."""
     from zhiyin.data.reading.asked import Asked
@@ -49,7 +49,9 @@ def asked_of(
         if not equal or not column:
             raise SettingError(f"--name {one}: write COLUMN=item_id")
         columns[column] = name.strip()
-    return Asked(table, columns, encoding, TimeForm(unit, order, zone), ordered, currency, replace)
+    return Asked(
+        table, columns, encoding, TimeForm(unit, order, zone), ordered, currency, replace, personalise=personalise
+    )
 
 
 def ingest(
@@ -65,6 +67,13 @@ def ingest(
     replace: Annotated[
         bool,
         typer.Option("--replace", help="A row replaces what is known of its item or user, instead of adding to it."),
+    ] = False,
+    personalise: Annotated[
+        bool,
+        typer.Option(
+            "--personalise",
+            help="The users in these files agreed that their attributes are read for recommending, where no column says it.",
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read, say what was understood, and store nothing.")
@@ -84,7 +93,7 @@ def ingest(
     from zhiyin.cli.console import Console
     from zhiyin.workspace.workspace import Workspace
 
-    asked = asked_of(as_, name, encoding, timezone, times, dates, ordered, currency, replace)
+    asked = asked_of(as_, name, encoding, timezone, times, dates, ordered, currency, replace, personalise)
     with Console() as console:
         summary = Workspace(workspace, database).ingest(files, console.progress, asked, dry_run)
     typer.echo(str(summary))

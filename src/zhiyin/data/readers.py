@@ -12,6 +12,7 @@ import polars as pl
 from zhiyin.data.assemble import assemble
 from zhiyin.data.columns import kind_codes
 from zhiyin.data.comments import sentiments
+from zhiyin.data.consent import readable
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.event_ids import Occurrences, event_table
 from zhiyin.data.reading.asked import NOTHING, Asked
@@ -109,7 +110,7 @@ class Tables:
             weights,
             has_clock=self.clock is not False,
             now=now,
-            users=self.users,
+            users={user: readable(told) for user, told in self.users.items()},
             edges=pl.concat(self.edges).unique(maintain_order=True) if self.edges else None,
             show_unlisted=show_unlisted,
         )

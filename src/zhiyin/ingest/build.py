@@ -39,7 +39,7 @@ def dataset_from_store(
         as_of=as_of,
         now=now,
         show_unlisted=show_unlisted,
-        users={one.user_id: dict(one.attributes) for one in profiles},
+        users={one.user_id: dict(one.readable) for one in profiles},
         edges=pl.DataFrame(edges, schema={"user_id": pl.String, "friend_id": pl.String}, orient="row")
         if edges
         else None,

@@ -9,6 +9,7 @@ from importlib import resources
 import polars as pl
 
 from zhiyin.data.columns import items_of
+from zhiyin.data.consent import readable
 from zhiyin.data.reading.files import users_of
 from zhiyin.errors import SettingError
 from zhiyin.ports import Store, StoredProfile
@@ -36,7 +37,9 @@ def ingest_demo(name: str, store: Store, progress: Progress = silent) -> int:
     progress(f"store {len(tables['items']):,} items")
     store.catalog.put(items_of(tables["items"]))
     if "users" in tables:
-        profiles = [StoredProfile(user, attributes) for user, attributes in users_of(tables["users"]).items()]
+        profiles = [
+            StoredProfile(user, readable(row), personalise=True) for user, row in users_of(tables["users"]).items()
+        ]
         store.profiles.put_many(profiles)
     progress(f"store {len(tables['events']):,} events")
     with store.log.bulk():
@@ -121,7 +124,9 @@ def _retail() -> Tables:
     )
     countries = lines.group_by("CustomerID", "Country").len().sort("len", "Country", descending=[True, False])
     users = countries.unique("CustomerID", keep="first", maintain_order=True).select(
-        user_id=pl.col("CustomerID").cast(pl.String), country="Country"
+        user_id=pl.col("CustomerID").cast(pl.String),
+        country="Country",
+        personalise=pl.lit(True),  # published for research, and nobody's name is in it
     )
     return {"events": events, "items": items, "users": users.sort("user_id")}
 

@@ -12,6 +12,7 @@ from typing import IO
 
 import polars as pl
 
+from zhiyin.data.consent import told
 from zhiyin.data.event_ids import Occurrences, event_table
 from zhiyin.data.readers import other_clock
 from zhiyin.data.reading.asked import NOTHING, Asked
@@ -169,7 +170,13 @@ def _users(sheet: Sheet, store: Store, dry: bool) -> None:
         for user, attributes in sheet.users().items():
             old = known.get(user, StoredProfile(user))
             kept = {} if sheet.asked.replace else old.attributes
-            changed[user] = replace(old, attributes={**kept, **attributes})
+            given, agreed = told(attributes, True if sheet.asked.personalise else None)
+            changed[user] = replace(old.agreeing(agreed), attributes={**kept, **given})
+        unread = sum(bool(one.attributes) and not one.personalise for one in changed.values())
+        if unread:
+            sheet.summary.told.append(
+                f"attributes of {unread:,} users are kept and not read for recommending: no column 'personalise' says yes"
+            )
     else:
         for user, friends in sheet.edges().group_by("user_id", maintain_order=True).agg("friend_id").iter_rows():
             old = known.get(user, StoredProfile(user))

@@ -54,7 +54,7 @@ def live_profile(
     """A user as known from events and from what is stored of them.
 
     The history equals Dataset.history for the same events and weights. Interests and dislikes are inferred from it, then
-    what the user registered with and what only goes with these topics is added (first_interests, latent_interests). The
+    what the user registered with, where they agreed that it is read, and what only goes with these topics is added (first_interests, latent_interests). The
     user's own edits come last: refusals are never interests, wishes always are. Events of items that are not in
     the catalogue are left out. half_life: in days. window: interactions that taste is made of, the newest; what was
     seen is read off all events. has_clock: whether times are seconds.
@@ -66,7 +66,7 @@ def live_profile(
         user_id,
         users.get(user_id),
         reading.history(window),
-        stored.attributes,
+        stored.readable,
         np.sort(friends[friends >= 0]),
         refusals=stored.refusals,
         summary=stored.summary,
@@ -83,8 +83,8 @@ def with_topics(profile: Profile, stored: StoredProfile, items: Items, half_life
     interests, dislikes = interests_of(history, items, half_life)
     wishes, refusals = dict.fromkeys(stored.wishes), frozenset(stored.refusals)
     asked = tuple(Interest(topic, 1.0, reason=ASKED) for topic in wishes if topic not in refusals)
-    dislikes = (*dislikes, *_unknown((*first_dislikes(stored.attributes, items), *stored.dislikes), dislikes))
-    inferred = (*interests, *_unknown((*first_interests(stored.attributes, items), *stored.interests), interests))
+    dislikes = (*dislikes, *_unknown((*first_dislikes(stored.readable, items), *stored.dislikes), dislikes))
+    inferred = (*interests, *_unknown((*first_interests(stored.readable, items), *stored.interests), interests))
     known = frozenset(one.topic for one in (*inferred, *dislikes)) | refusals | frozenset(wishes) | _met(history, items)
     inferred = (*inferred, *_unknown(latent_interests(inferred, items, known), inferred))
     # What was said in so many words is surer than what was read off what was done.

@@ -133,7 +133,7 @@ class World:
             self.engine.settle()
         for user in self._users.until(moment):
             profile = self._profiles[user]
-            self.engine.put_user(user, profile.attributes, profile.friends)
+            self.engine.put_user(user, profile.attributes, profile.friends, profile.personalise)
         return len(items)
 
     def record(self, events: Sequence[Event]) -> None:

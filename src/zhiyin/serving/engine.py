@@ -264,11 +264,15 @@ class Engine:
             self._put_profile(people.edited(stored, edit, self.clock()), stored)
         return self.profile(user_id)
 
-    def put_user(self, user_id: str, attributes: Mapping[str, str], friends: Sequence[str]) -> StoredProfile:
-        """Register a user, or register them anew; their edits stay."""
+    def put_user(
+        self, user_id: str, attributes: Mapping[str, str], friends: Sequence[str], personalise: bool | None = None
+    ) -> StoredProfile:
+        """Register a user, or register them anew; their edits stay. personalise: see StoredProfile; as before when None."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            given = replace(stored, attributes=dict(attributes), friends=tuple(dict.fromkeys(friends)))
+            given = replace(
+                stored.agreeing(personalise), attributes=dict(attributes), friends=tuple(dict.fromkeys(friends))
+            )
             return self._put_profile(replace(given, updated=self.clock()), stored)
 
     def _put_profile(self, profile: StoredProfile, now: StoredProfile | None = None) -> StoredProfile:

@@ -101,7 +101,8 @@ def profile_json(profile: Profile, stored: StoredProfile | None, items: Items, s
         "user_id": profile.user_id,
         "version": stored.version if stored else 0,
         "events": len(history),
-        "attributes": dict(profile.attributes),
+        "attributes": dict(stored.attributes if stored else {}),
+        "personalise": stored.personalise if stored else False,
         "summary": profile.summary or written["en"],
         "summaries": {language: profile.summary or text for language, text in written.items()},
         "active_hours": {"start": hours.start, "end": hours.end, "share": hours.share, "events": list(hours.events)}
@@ -127,6 +128,8 @@ def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredPro
     wishes = _changed(stored.wishes, edit.get("wishes"), edit["wish"], (*edit["unwish"], *edit["refuse"]))
     if len(refusals) > 1000 or len(wishes) > 1000:
         raise Refused(422, "too_many", "a profile holds at most 1000 refusals and 1000 wishes")
+    changed = stored.agreeing(edit.get("personalise"))
+    stored = changed if changed is stored else replace(changed, updated=now)
     if (refusals, wishes) == (stored.refusals, stored.wishes):
         return stored
     # A summary that a model wrote may speak of what was just refused; until it is written anew the templates' stands.
@@ -158,6 +161,7 @@ def stored_json(stored: StoredProfile) -> dict[str, Any]:
         "version": stored.version,
         "updated": stored.updated,
         "attributes": dict(stored.attributes),
+        "personalise": stored.personalise,
         "friends": list(stored.friends),
         "refusals": [list(one) for one in stored.refusals],
         "wishes": [list(one) for one in stored.wishes],

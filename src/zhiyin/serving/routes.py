@@ -272,7 +272,7 @@ def _users(router: APIRouter, engine: Engine, pools: Pools, audited: Audited) ->
 
         def put() -> Response:
             body = message(raw, wire.UserIn)
-            stored = engine.put_user(user_id, body.attributes, body.friends)
+            stored = engine.put_user(user_id, body.attributes, body.friends, body.personalise)
             return reply({"user_id": user_id, "version": stored.version})
 
         return await pools.writes(put)

@@ -197,6 +197,8 @@ class UserIn(Wire):
 
     attributes: dict[Name, Value] = Field(default_factory=dict, max_length=64)
     friends: list[Id] = Field(default_factory=list, max_length=5000)
+    personalise: Annotated[bool, Field(strict=True)] | None = None
+    """Whether the user agreed that the attributes are read for recommending; what was said before where it is not given."""
 
 
 class ProfileEdit(Wire):
@@ -209,6 +211,8 @@ class ProfileEdit(Wire):
     unwish: list[Topic] = Field(default_factory=list, max_length=200)
     refusals: list[Topic] | None = Field(None, max_length=200)
     wishes: list[Topic] | None = Field(None, max_length=200)
+    personalise: Annotated[bool, Field(strict=True)] | None = None
+    """Whether what the user registered may be read for recommending; as before where it is not given."""
     version: Version | None = None
     """When given, the edit is refused with 409 unless this is still the newest version."""
 

@@ -77,6 +77,7 @@ class StoredOut(BaseModel):
     version: int
     updated: float
     attributes: dict[str, str]
+    personalise: bool
     friends: list[str]
     refusals: list[Pair]
     wishes: list[Pair]
@@ -134,6 +135,7 @@ class ProfileOut(BaseModel):
     version: int
     events: int
     attributes: dict[str, str]
+    personalise: bool
     summary: str
     summaries: dict[str, str]
     active_hours: dict[str, JsonValue] | None

@@ -48,6 +48,7 @@ def profile_json(profile: StoredProfile) -> str:
         "interests": [_interest_row(one) for one in profile.interests],
         "dislikes": [_interest_row(one) for one in profile.dislikes],
         "summary": profile.summary,
+        "personalise": profile.personalise,
     }
     return json.dumps({key: value for key, value in body.items() if value}, ensure_ascii=False)
 
@@ -71,6 +72,7 @@ def profile_of(user_id: str, version: int, updated: float, body: str) -> StoredP
         kept.get("summary", ""),
         updated,
         version,
+        bool(kept.get("personalise", False)),
     )
 
 

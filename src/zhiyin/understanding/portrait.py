@@ -152,8 +152,11 @@ class _Truth:
 
 
 def rolled_back(profiles: ProfileStore, user_id: str, version: int) -> StoredProfile:
-    """Store an earlier version of a profile as the newest one. Raises DataError when there is no such version."""
-    earlier = profiles.get(user_id, version)
-    if earlier is None:
+    """Store an earlier version of a profile as the newest one; what the user last agreed to stays so.
+
+    Raises DataError when there is no such version.
+    """
+    earlier, newest = profiles.get(user_id, version), profiles.get(user_id)
+    if earlier is None or newest is None:
         raise DataError(f"profile of '{user_id}': there is no version {version}")
-    return profiles.put(earlier)
+    return profiles.put(earlier.agreeing(newest.personalise))

@@ -24,7 +24,8 @@ class Asked:
     table: what they are, one of TABLES, "" to tell from their columns. names: our name (one of OURS) by column. encoding:
     of text files, "" to tell from their bytes. times: unit, order and zone of times. ordered: events have no times, the
     order of the rows counts. currency: of prices that do not say it. replace: an item's row replaces what is known of it,
-    instead of adding to it. kinds: of events, by names of one's own; see kinds.own_names. Raises SettingError.
+    instead of adding to it. kinds: of events, by names of one's own; see kinds.own_names.
+    personalise: the users of the files agreed that their attributes are read, where no column says it. Raises SettingError.
     """
 
     table: str = ""
@@ -35,6 +36,7 @@ class Asked:
     currency: str = ""
     replace: bool = False
     kinds: Mapping[str, str] = field(default_factory=dict)
+    personalise: bool = False
 
     def __post_init__(self) -> None:
         if self.table not in ("", *TABLES):
