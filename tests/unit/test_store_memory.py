@@ -10,7 +10,7 @@ import pytest
 from zhiyin.event import Event
 from zhiyin.serving import run
 from zhiyin.stores.sql import SqlStore
-from zhiyin.workspace import Workspace
+from zhiyin.workspace.workspace import Workspace
 
 LIBRARY = ctypes.CDLL(_sqlite3.__file__)
 """Finds the functions of the SQLite that Python's module is linked with."""
