@@ -78,14 +78,15 @@ def vector_pairs(vectors: Floats | None, query: Query, wanted: Ints) -> Array:
     block = vectors[wanted]
     events = _inside(query.profile.history.newest_first, len(vectors))[:LONGEST]
     if len(events):
-        cosines = block @ vectors[events].T
+        # Rounded: a product of matrices differs in the last bits by the row a candidate stands in, and trees would step there.
+        cosines = np.round(block @ vectors[events].T, 5)
         recent = cosines[:, :RECENT]
         result[:, 0] = cosines[:, 0]
         result[:, 1], result[:, 2] = recent.max(1), recent.mean(1)
         result[:, 3], result[:, 4] = cosines.max(1), cosines.mean(1)
     wish = next((one for one in query.text_vectors.values() if one.shape == vectors.shape[1:]), None)
     if wish is not None:
-        result[:, 5] = block @ wish
+        result[:, 5] = np.round(block @ wish, 5)
     return result
 
 
