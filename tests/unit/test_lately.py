@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import zhiyin.behaviour.lately
 from zhiyin.behaviour.lately import Lately
+from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import build
 from zhiyin.data.moments import DAY
 from zhiyin.data.weights import EventWeights
@@ -16,6 +17,8 @@ from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item, Items
 from zhiyin.query import Query
+from zhiyin.ranking.features import Features, learn_facts
+from zhiyin.ranking.standing import ITEM_COLUMNS
 from zhiyin.recipe import read_recipe
 from zhiyin.retrieval.trending import Trending
 from zhiyin.serving.engine import Engine
@@ -74,6 +77,27 @@ def test_what_was_heard_counts_as_what_was_fitted(rows, later):
     heard = part.scores([Query(now=100 * DAY, lately=since)])[0]
     known = fitted(every).scores([Query(now=100 * DAY)])[0]
     np.testing.assert_allclose(heard, known, rtol=1e-4, atol=1e-5)
+
+
+def standings(facts, asked):
+    """What a ranker reads of every item but what people thought of it, which stays the fit's."""
+    everything = np.arange(len(ITEMS), dtype=np.int32)
+    table = Features((), (), facts)._items(asked, Candidates(everything, np.zeros(len(ITEMS))), ITEMS)
+    return np.delete(table, ITEM_COLUMNS.index("quality"), 1)
+
+
+@given(rows=EVENTS, later=EVENTS)
+def test_rankers_read_what_was_heard_as_what_was_fitted(rows, later):
+    assume(len({person for person, _, _ in later}) >= 5)
+    every = lived(rows, later)
+    facts, since = learn_facts(dataset([row for row in every if row[2] < 45])), lately(every, 45)
+    heard = standings(facts, Query(now=100 * DAY, lately=since))
+    known = standings(learn_facts(dataset(every)), Query(now=100 * DAY))
+    np.testing.assert_allclose(heard, known, rtol=1e-6, atol=1e-9)
+    before = standings(facts, Query(now=44.5 * DAY, lately=since))
+    np.testing.assert_array_equal(before, standings(facts, Query(now=44.5 * DAY)))
+    kept, fresh = (standings(facts, Query(now=70 * DAY, lately=one)) for one in (since, lately(every, 45)))
+    np.testing.assert_array_equal(kept, fresh)
 
 
 @given(rows=EVENTS, later=EVENTS, moments=st.lists(st.integers(0, 200), min_size=1, max_size=8))

@@ -19,13 +19,14 @@ LEAST = 1e-12
 class Continued:
     """Sums of a timeline and of what came after its last event and before a moment.
 
-    end: the moment up to which ages are counted. taken: the items of which something came. last: when each of them was
-    last met [taken]. newcomers: people who met an item for the first time [items]. added: what the events since add to
+    end: the moment up to which ages are counted. taken: the items of which something came. first, last: when each of
+    them was met first and last since the fit [taken]. newcomers: people who met an item for the first time [items]. added: what the events since add to
     the sums of people, each halved every half life of its age [half lives, items]. half_lives: in seconds.
     """
 
     end: float
     taken: Ints
+    first: Doubles
     last: Doubles
     newcomers: Longs
     added: Doubles
@@ -37,13 +38,16 @@ class Continued:
         for never [recent]. end: see ends. size: of the catalogue, at least."""
         fitted, half_lives = float(timeline.present[0]), timeline.half_lives * DAY
         size = max(size, int(recent.items.max(initial=-1)) + 1)
-        old = np.where(earlier > timeline.times[-1], earlier, np.minimum(earlier, fitted))
+        again = np.flatnonzero(np.isfinite(earlier))  # few: most are of people who had not met the item
+        old = np.where(earlier[again] > timeline.times[-1], earlier[again], np.minimum(earlier[again], fitted))
         new, old = (np.minimum(moments, end) - end for moments in (recent.times, old))
-        worth = np.exp2(new / half_lives[:, None]) - np.exp2(old / half_lives[:, None])
+        worth = np.exp2(new / half_lives[:, None])
+        worth[:, again] -= np.exp2(old / half_lives[:, None])
         last = np.flatnonzero(np.append(recent.items[1:] != recent.items[:-1], True)[: len(recent)])
         return cls(
             end,
             recent.items[last],
+            recent.times[np.append(0, last[:-1] + 1)[: len(last)]],
             recent.times[last],
             np.bincount(recent.items[np.isinf(earlier)], minlength=size).astype(np.int64),
             np.stack([np.bincount(recent.items, row, size) for row in worth]).astype(np.float64),

@@ -18,6 +18,7 @@ from zhiyin.ranking.blend import blend_shares, blended, in_order_of, learn_blend
 from zhiyin.ranking.bounds import bounded, usual_spread
 from zhiyin.ranking.circumstances import fitting_keys
 from zhiyin.ranking.features import Features, learn_facts
+from zhiyin.ranking.standing import counted_until
 from zhiyin.stages import RankingRows
 
 FEWEST = 20
@@ -109,6 +110,10 @@ class Boosted:
     def refresh(self, dataset: Dataset) -> None:
         """Take what is known of items from a later dataset; the trees stay as they are."""
         self.facts = learn_facts(dataset, fitting_keys(self.facts))
+
+    def counted_until(self) -> float:
+        """See Counting."""
+        return counted_until(self.facts or {})
 
     def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
         """See Ranker."""

@@ -132,6 +132,11 @@ class DeepRanker(ABC):
         inputs.refresh(dataset)
         self.tables = inputs.tables
 
+    def counted_until(self) -> float:
+        """See Counting."""
+        times = (self.tables or {}).get("facts.times")
+        return np.inf if times is None else float(times[-1])
+
     def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
         """See Ranker."""
         need_fitted(self)

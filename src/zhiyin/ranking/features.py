@@ -22,12 +22,9 @@ from zhiyin.item import Items
 from zhiyin.query import Query
 from zhiyin.ranking.circumstances import fits, fitting_keys, learn_fits
 from zhiyin.ranking.pairs import TAG_COLUMNS, VECTOR_COLUMNS, tag_pairs, vector_pairs
-
-HALF_LIVES = (2.0, 14.0, 90.0)
-"""Days over which recent popularity fades."""
+from zhiyin.ranking.standing import HALF_LIVES, ITEM_COLUMNS, at, standing
 
 QUERY_COLUMNS = ("history_length", "history_disliked", "history_popularity", "days_since_last", "hour", "weekday")
-ITEM_COLUMNS = ("popularity", "quality", "age_days", "days_since_seen", "seen_before", "tags")
 SOURCE_COLUMNS = ("opinion", "log_rank")
 
 
@@ -36,7 +33,7 @@ def learn_facts(dataset: Dataset, keys: Sequence[str] | None = None) -> dict[str
 
     share: log of the people per item over the mean; quality: mean over people of what they thought of it, shrunk to the
     mean of all; then, where the data has a clock, a Timeline, how all items together stood at every moment (see
-    _course), and what is known of every item after the last event (latest [items + 1, columns], see _known). Everybody
+    _course), and what is known of every item after the last event (latest [items + 1, columns], see standing.py). Everybody
     counts once per item, however often they came. keys: of circumstances whose fits are wanted, as they were when the
     ranker learned; None for those that say something (see circumstances.py).
     """
@@ -60,7 +57,7 @@ def learn_facts(dataset: Dataset, keys: Sequence[str] | None = None) -> dict[str
         timeline = Timeline.of(dated, size, HALF_LIVES, dataset.present)
         facts |= timeline.state() | _course(timeline)
         # The last row is that of items that come later: nobody has met them.
-        facts["latest"] = _known(facts, np.inf, np.arange(size + 1, dtype=np.int32))
+        facts["latest"] = standing(facts, np.inf, np.arange(size + 1, dtype=np.int32))
     return facts
 
 
@@ -128,7 +125,7 @@ class Features:
     def _query(self, query: Query) -> Array:
         history = query.profile.history
         length = len(history)
-        share = _at(self.facts["share"], history.items[-20:], np.nan)
+        share = at(self.facts["share"], history.items[-20:], np.nan)
         timed = "times" in self.facts and query.now > 0
         since = self._now(query, history.times[-1]) - history.times[-1] if timed and length else np.nan
         moment = datetime.fromtimestamp(query.now, UTC) if timed else None
@@ -152,47 +149,12 @@ class Features:
         wanted = candidates.items
         known = np.full((len(wanted), len(ITEM_COLUMNS) + len(HALF_LIVES)), np.nan)
         if "times" in self.facts:
-            known = _known(self.facts, query.now or np.inf, wanted)
+            known = standing(self.facts, query.now or np.inf, wanted, query.lately)
         else:
-            known[:, 0] = _at(self.facts["share"], wanted, np.nan)
-            known[:, 1] = _at(self.facts["quality"], wanted, np.nan)
+            known[:, 0] = at(self.facts["share"], wanted, np.nan)
+            known[:, 1] = at(self.facts["quality"], wanted, np.nan)
         known[:, ITEM_COLUMNS.index("tags")] = _tags(items, wanted)
         return known
-
-
-def _known(facts: Mapping[str, Array], moment: float, wanted: Ints) -> Doubles:
-    """What the events before a moment say of items: ITEM_COLUMNS, of which the tags stay nan, and recent popularity by
-    half life. [wanted, columns]"""
-    timeline = Timeline.from_state(facts)
-    if "latest" in facts and moment > timeline.times[-1] and moment >= timeline.present[0]:
-        # After the last event time changes nothing: a request waits for this, and nearly all of them ask for it.
-        return np.asarray(facts["latest"][np.minimum(wanted, len(facts["latest"]) - 1)], np.float64)
-    counts, last = timeline.before(moment, wanted)
-    now, first = timeline.clamped(moment), timeline.first(wanted)
-    seen = np.where(last >= 0, timeline.moments[last], np.nan)
-    people, faded = _usual(facts, timeline, moment)
-    columns = {
-        "popularity": np.log((counts + 1) / (people + 1)),
-        "quality": _at(facts["quality"], wanted, np.nan),
-        # An item first met after this moment is one that nobody has met yet: its future must not show.
-        "age_days": np.where(first < moment, np.log1p(np.maximum(now - first, 0) / DAY), np.nan),
-        "days_since_seen": np.log1p(np.maximum(now - seen, 0) / DAY),
-        "seen_before": np.log1p(counts),
-        "tags": np.full(len(wanted), np.nan),
-    }
-    recent = np.log((timeline.decayed(moment, wanted) + 1) / (faded[:, None] + 1))
-    return np.stack([*(columns[name] for name in ITEM_COLUMNS), *recent], 1)
-
-
-def _usual(facts: Mapping[str, Array], timeline: Timeline, now: float) -> tuple[float, Array]:
-    """How many people an item of the fit had met before a moment on average, all alike and faded. (number, [half lives])"""
-    moments, size = facts["whole.moments"], max(len(timeline.starts) - 1, 1)
-    last = int(np.searchsorted(moments, now, side="left")) - 1
-    if last < 0:
-        return 0.0, np.zeros(len(HALF_LIVES))
-    age = timeline.clamped(now) - min(float(moments[last]), float(timeline.present[0]))
-    faded = facts["whole.sums"][:, last] * np.exp2(-age / (timeline.half_lives * DAY))
-    return float(facts["whole.people"][last]) / size, faded / size
 
 
 def source_columns(candidates: Candidates, sources: Sequence[str]) -> Array:
@@ -260,11 +222,3 @@ def _tags(items: Items, wanted: Ints) -> Doubles:
         if len(ends) > 1
         else np.zeros(len(wanted))
     )
-
-
-def _at(values: Array, wanted: Array, missing: float) -> Array:
-    """values[wanted]; `missing` for items that are newer than the values."""
-    inside = wanted < len(values)
-    if not len(values):
-        return np.full(len(wanted), missing)
-    return np.where(inside, values[np.where(inside, wanted, 0)], missing)

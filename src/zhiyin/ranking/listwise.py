@@ -22,6 +22,7 @@ from zhiyin.ranking.listwise_columns import Columns, Questions, questions
 from zhiyin.ranking.listwise_guard import gone_mad, guarded
 from zhiyin.ranking.listwise_net import Net
 from zhiyin.ranking.listwise_ways import WAYS, Model, Ways
+from zhiyin.ranking.standing import counted_until
 from zhiyin.stages import RankingRows
 
 FEWEST = 30
@@ -99,6 +100,10 @@ class Listwise:
     def refresh(self, dataset: Dataset) -> None:
         """Take what is known of items from a later dataset; what was learned stays."""
         self.facts = learn_facts(dataset, fitting_keys(self.facts))
+
+    def counted_until(self) -> float:
+        """See Counting."""
+        return counted_until(self.facts or {})
 
     def predict(self, queries: Sequence[Query], candidates: Sequence[Candidates], items: Items) -> list[Floats]:
         """See Ranker."""

@@ -12,8 +12,9 @@ from zhiyin.candidates import Candidates
 from zhiyin.item import Items
 from zhiyin.query import Query
 from zhiyin.ranking.circumstances import fitting_keys
-from zhiyin.ranking.features import HALF_LIVES, ITEM_COLUMNS, Features
+from zhiyin.ranking.features import Features
 from zhiyin.ranking.pairs import TAG_COLUMNS
+from zhiyin.ranking.standing import HALF_LIVES, ITEM_COLUMNS
 from zhiyin.stages import RankingRows
 
 ABOUT = (*ITEM_COLUMNS, *(f"recent_{days:g}" for days in HALF_LIVES), *TAG_COLUMNS)

@@ -45,7 +45,8 @@ class Live:
         search = Search(recommender.items, dict(recommender.encoders), judges[-1] if judges else None)
         self.snapshot = Snapshot(version, recommender, search, weights)
         self.profiles = Profiles()
-        counting = [one.counted_until() for one in recommender.retrievers.values() if isinstance(one, Counting)]
+        parts = (*recommender.retrievers.values(), *recommender.rankers)
+        counting = [one.counted_until() for one in parts if isinstance(one, Counting)]
         self.happening = Happening(min(counting, default=np.inf))
         self.encoding = Encoding(recommender.encoders, cache, self._take_vectors)
         self._making = Lock()
