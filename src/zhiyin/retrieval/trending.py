@@ -30,7 +30,7 @@ class Trending(Scorer):
     """
 
     half_life: float = setting(0.0, least=0, tune=(0.0, 3.0, 7.0, 14.0, 30.0, 90.0))
-    """Days after which an event counts half; 0 takes what would have ranked the newest tenth of the likes best."""
+    """Days after which an event counts half; 0 takes the slowest that ranks the newest fifth of the likes as well as any."""
 
     counts: Floats = learned()
     timeline: dict[str, Array] = learned()
