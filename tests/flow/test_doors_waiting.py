@@ -6,10 +6,11 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from doors import ask, served, world
@@ -86,6 +87,43 @@ def test_a_hung_encoder_holds_its_own_pool_alone(engine: Engine) -> None:
             assert ask(port, "POST", "/events", CLICK)[0] == 200
             hung.free.set()
         assert {one.result()[0] for one in found} == {200, 503}
+
+
+SLOW = [
+    ("DELETE", "/users/ann-{}"),
+    ("DELETE", "/items/w0{}"),
+    ("POST", "/models/0001/promote"),
+    ("POST", "/models/0001/rollback"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), SLOW)
+def test_what_administrators_ask_for_holds_no_write_however_long_it_takes(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+) -> None:
+    """An erasure waits for another process's, a version is loaded and tried; both in a line of their own."""
+    free = threading.Event()
+    folder = engine.versions
+    assert folder is not None
+    erasing, load = folder.erasing, folder.load
+
+    def waiting(work: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: (free.wait(60), work(*given))[1]
+
+    monkeypatch.setattr(folder, "erasing", waiting(erasing))
+    monkeypatch.setattr(folder, "load", waiting(load))
+    with served(engine) as port, ThreadPoolExecutor(100) as many:
+        assert ask(port, "GET", "/users/ann-1/recommendations")[0] == 200
+        found = [many.submit(ask, port, method, path.format(number % 9)) for number in range(100)]
+        try:
+            refused = next(one.result() for one in _done(found) if one.result()[0] == 503)
+            assert (refused[1]["code"], "retry-after" in refused[2]) == ("busy", True)
+            beside = ThreadPoolExecutor(3)
+            for asked in (("POST", "/events", CLICK), ("PUT", "/items/new", {"title": "new"}), ("PUT", "/users/u", {})):
+                assert beside.submit(ask, port, *asked).result(timeout=10)[0] == 200
+        finally:
+            free.set()
+        assert {one.result()[0] for one in found} <= {200, 404, 409, 503}
 
 
 def _done(found: list) -> Iterator:

@@ -120,14 +120,14 @@ def make_operations(app: FastAPI, engine: Engine, pools: Pools, audited: Audited
     @router.post("/models/{version}/promote", response_model=wire_out.Promoted, responses=FAILS, dependencies=ADMIN)
     async def promote(request: Request, version: VersionName) -> Response:
         """Serve this version from the next request on."""
-        return await pools.writes(
+        return await pools.versions(
             lambda: reply(audited(request, "promote", lambda: engine.promote(version), about=f"version {version}"))
         )
 
     @router.post("/models/{version}/rollback", response_model=wire_out.Promoted, responses=FAILS, dependencies=ADMIN)
     async def rollback(request: Request, version: VersionName) -> Response:
         """Leave this version for the one that served before it."""
-        return await pools.writes(
+        return await pools.versions(
             lambda: reply(audited(request, "rollback", lambda: engine.rollback(version), about=f"version {version}"))
         )
 

@@ -46,11 +46,14 @@ class Pool:
 
 class Pools:
     """The pools of one server. answers: reading and recommending. encoding: what runs an encoder. writes: what the store
-    must confirm. chat: conversations, which may ask a model. checks: readiness."""
+    must confirm. erasing: one goes at a time, through every file, and may wait for another process. versions: one is
+    loaded and tried at a time. chat: conversations, which may ask a model. checks: readiness."""
 
     def __init__(self) -> None:
         self.answers = Pool("an answer", 8, 64)
         self.encoding = Pool("an encoder", 4, 32)
         self.writes = Pool("the store", 8, 64)
+        self.erasing = Pool("an erasure", 1, 24)
+        self.versions = Pool("a version", 1, 4)
         self.chat = Pool("a conversation", 8, 24)
         self.checks = Pool("a check", 1, 1)

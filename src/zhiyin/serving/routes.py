@@ -225,7 +225,7 @@ def _items(router: APIRouter, engine: Engine, pools: Pools, audited: Audited) ->
             audited(request, "delete item", lambda: engine.delete_item(item_id), about=f"item {item_id}")
             return reply({"item_id": item_id, "deleted": True})
 
-        return await pools.writes(delete)
+        return await pools.erasing(delete)
 
     @router.get("/facets", response_model=wire_out.FacetsOut, tags=["items"], dependencies=READ)
     async def facets() -> Response:
@@ -285,7 +285,7 @@ def _users(router: APIRouter, engine: Engine, pools: Pools, audited: Audited) ->
     @router.delete("/users/{user_id:id}", response_model=wire_out.UserDeleted, tags=["users"], dependencies=ADMIN)
     async def delete_user(request: Request, user_id: UserId) -> Response:
         """Forget a user: events, profile and everything made of them."""
-        return await pools.writes(
+        return await pools.erasing(
             lambda: reply(audited(request, "delete user", lambda: engine.delete_user(user_id), about=ERASED))
         )
 
