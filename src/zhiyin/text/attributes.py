@@ -54,8 +54,9 @@ _NO_VALUES = re.compile(
     r"|(?:https?|s3|ftp)://.*|www\..*|[^@\s]+@[^@\s]+\.\w+"
     r"|[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
     r"|(?:[Tt]rue|TRUE|[Ff]alse|FALSE|[Yy]es|YES|[Nn]o|NO)|是|否"
+    r"|(?i:null|nan|n/a|undefined)|\\N|[-–—?.]+"
 )
-"""Dates, times of day, long numbers, links, addresses, random ids and truths."""
+"""Dates, times of day, long numbers, links, addresses, random ids, truths, and what stands for nothing."""
 
 
 @lru_cache(1 << 16)
