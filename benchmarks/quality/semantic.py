@@ -1,12 +1,12 @@
 """Search on the built-in wines: words, vectors and both, on labelled queries of ours, half of them Chinese over English items.
 
-    python benchmarks/quality/semantic.py [--cross-encoder ID_OR_FOLDER] [--vectors vectors.db]
+    python benchmarks/quality/semantic.py [--cross-encoder ID_OR_FOLDER] [--vectors vectors.db] [--pack NAME]
 
 queries.jsonl holds the queries; beside each stands the rule by which an item is right: one of the values of every attribute
 named. No query is copied from an item's text, and queries whose rule fits fewer than three items are left out. "hybrid" is what
 serves, without topics; "hybrid, chosen" the same family with each query's share of the words chosen on other queries (five folds,
 a query and its translation in the same one), "hybrid by ranks" the usual Σ 1 / (60 + rank). "topics"
-reads the query with the alias table of the conversation (understanding/aliases.toml), and "as served" unites all three. Table
+reads the query with the words of the pack (packs/wines.toml; --pack "" for none), and "as served" unites all three. Table
 and rules were written by the same hands, so these rows say what the table is worth where it applies, not how it carries over.
 """
 
@@ -27,6 +27,7 @@ from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.ranking_metrics import Targets, per_user
 from zhiyin.ingest.demo import demo_files
 from zhiyin.item import Item, Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.serving.fusion import fused
 from zhiyin.serving.search import MEANING, WORDS, Search
 from zhiyin.understanding.matching import choices_met
@@ -54,8 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cross-encoder", help="a cross-encoder of the hub or of a folder, to reorder the best fifty")
     parser.add_argument("--vectors", type=Path, default=HERE / "per_user" / "vectors.db", help="where vectors are kept")
+    parser.add_argument("--pack", default="wines", help="the words of the domain; empty for those of any shop")
     given = parser.parse_args()
-    items = Items.of(items_of(demo_files("wines")["items"]))
+    items = Items.of(items_of(demo_files("wines")["items"])).with_pack(load_pack(given.pack, Path()))
     given.vectors.parent.mkdir(exist_ok=True)
     encoder = E5()
     encode_items(items, "text", encoder, given.vectors)

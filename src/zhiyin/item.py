@@ -14,6 +14,7 @@ from scipy import sparse
 
 from zhiyin.arrays import Bools, Doubles, Floats, Longs, grown, replaced, with_rows
 from zhiyin.errors import DataError
+from zhiyin.packs.pack import Pack, general
 from zhiyin.text.attributes import Attribute, is_topic, out_of_stock
 from zhiyin.vocabulary import Vocabulary
 
@@ -76,10 +77,14 @@ class Items:
     """The catalogue as columns, in the order of its vocabulary. Grows at the end.
 
     vectors: by space name ("text", "image", …) a float32 [items, width], rows of length 1; an item without a vector
-    has a row of zeros. What serves never changes: `taking` makes the next table.
+    has a row of zeros. What serves never changes: `taking` makes the next table. pack: the words of its domain, those of any
+    shop when None.
     """
 
-    def __init__(self, rows: Sequence[Item] = (), vectors: Mapping[str, Floats] | None = None) -> None:
+    def __init__(
+        self, rows: Sequence[Item] = (), vectors: Mapping[str, Floats] | None = None, pack: Pack | None = None
+    ) -> None:
+        self.pack = pack or general()
         self.vocabulary = Vocabulary([row.item_id for row in rows], "item")
         if len(self.vocabulary) != len(self.vocabulary._positions):
             raise DataError("items: an item_id appears twice; keep the newest row of each item")
@@ -179,9 +184,15 @@ class Items:
             self._tags = Tags(self.rows, None if self._first is self else self._first.tags)
         return self._tags
 
+    def with_pack(self, pack: Pack) -> Items:
+        """The same items with the words of another domain; it shares all else."""
+        moved = copy.copy(self)
+        moved.pack, moved._first = pack, moved if self._first is self else self._first
+        return moved
+
     def copy(self) -> Items:
         """The same items in a table of its own."""
-        made = Items(self.rows, {space: matrix.copy() for space, matrix in self.vectors.items()})
+        made = Items(self.rows, {space: matrix.copy() for space, matrix in self.vectors.items()}, self.pack)
         made._first = made if self._first is self else self._first
         return made
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,6 +16,7 @@ from zhiyin.data.columns import items_of
 from zhiyin.data.weights import EventWeights
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.demo import demo_files
+from zhiyin.packs.pack import load_pack
 from zhiyin.recipe import read_recipe
 from zhiyin.serving.app import create_app
 from zhiyin.serving.engine import Engine
@@ -50,6 +53,7 @@ def store() -> MemoryStore:
 def client(store: MemoryStore) -> Iterator[TestClient]:
     recipe = read_recipe(RECIPE)
     dataset = dataset_from_store(store, EventWeights(), None)
+    dataset = replace(dataset, items=dataset.items.with_pack(load_pack("wines", Path())))
     encoder = recipe.encoders["text"]
     dataset.items.set_vectors("text", encoder.encode([item.content() for item in dataset.items.rows]))
     recipe.recommender.fit(dataset)

@@ -14,6 +14,9 @@ from types import ModuleType
 from typing import Any
 
 import zhiyin
+from zhiyin.packs.pack import load_pack, pack_names
+from zhiyin.understanding.numbers import Numbers
+from zhiyin.understanding.phrases import Phrases
 
 TIMES = 4
 """A text so many times as long may take so many times as long, and half as much again for noise; a square takes
@@ -181,6 +184,12 @@ def patterns() -> dict[str, re.Pattern[str]]:
                 found.setdefault(one, f"{module.__name__}.{name}")
         for line, one in _written(module):
             found.setdefault(one, f"{module.__name__}:{line}")
+    for name in ("", *pack_names()):
+        pack = load_pack(name, Path())
+        for made in (Phrases(pack), Numbers(pack.numbers)):
+            for key, value in vars(made).items():
+                for one in _held(value, 3):
+                    found.setdefault(one, f"{type(made).__name__} of pack '{name}'.{key}")
     return {f"{where} {one.pattern[:40]!r}": one for one, where in found.items()}
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from growth import hostile, patterns, sayings, superlinear, whole_only, words_in
@@ -17,6 +18,7 @@ from zhiyin.item import Item, Items
 from zhiyin.llm.guard import clean, fenced, guarded, scrubbed
 from zhiyin.llm.guard import repeated as repeats
 from zhiyin.llm.schema import parse
+from zhiyin.packs.pack import load_pack
 from zhiyin.ports import Message
 from zhiyin.retrieval.terms import phrases_of
 from zhiyin.serving.routes import condition_of, weight_of
@@ -56,7 +58,8 @@ def catalogue() -> Items:
         )
         for at in range(60)
     ]
-    return Items([*rows, Item("cjk", "红酒 (a(b(c", attributes={"country": "法国", "grapes": ("梅洛", "霞多丽")})])
+    last = Item("cjk", "红酒 (a(b(c", attributes={"country": "法国", "grapes": ("梅洛", "霞多丽")})
+    return Items([*rows, last], pack=load_pack("wines", Path()))
 
 
 ITEMS = catalogue()
@@ -93,7 +96,7 @@ def judged(text: str) -> None:
 READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "a message": (lambda text: read(text, ITEMS), LONGEST),
     "a search": (lambda text: choices_met(text, ITEMS), LONGEST),
-    "numbers": (limits_in, 0),
+    "numbers": (lambda text: limits_in(text, Lexicon.of(ITEMS).grammar), 0),
     "a folded text": (fold.__wrapped__, LONGEST),
     "a correction": (lambda text: corrected(text, Lexicon.of(ITEMS)), LONGEST),
     "a title": (lambda text: Titles.of(ITEMS).find(text), LONGEST),

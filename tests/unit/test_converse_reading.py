@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhiyin.item import Item, Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.understanding.conversation import Ask, heard, meeting
 from zhiyin.understanding.lexicon import Lexicon, fold
 from zhiyin.understanding.numbers import limits_in
@@ -24,7 +27,8 @@ ITEMS = Items(
     [
         Item(f"w{at}", title, "", {"type": kind, "grapes": grapes, "food": food, "country": country, "body": body, "acidity": acidity, "abv": abv, "price": price})
         for at, (title, kind, grapes, food, country, body, acidity, abv, price) in enumerate(ROWS)
-    ]
+    ],
+    pack=load_pack("wines", Path()),
 )  # fmt: skip
 SWEET = (("type", "Dessert"),)
 
@@ -150,7 +154,7 @@ def test_longer_names_go_before_shorter_ones():
     [("from the 90s", "year", 1990, 1999), ("80年代", "year", 1980, 1989), ("since 2005", "year", 2005, None), ("not older than 2000", "year", 2000, None), ("12-13%", "abv", 12, 13)],
 )  # fmt: skip
 def test_numbers(text, about, low, high):
-    [limit] = limits_in(text)
+    [limit] = limits_in(text, Lexicon.of(ITEMS).grammar)
     assert (limit.about, limit.range) == (about, (low, high))
 
 

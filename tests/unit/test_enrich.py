@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from zhiyin.errors import ModelError
 from zhiyin.item import Item, Items
 from zhiyin.llm.fake import Fake
+from zhiyin.packs.pack import load_pack
 from zhiyin.understanding.enrich import (
     Description,
     described,
@@ -18,6 +21,7 @@ from zhiyin.understanding.enrich import (
 )
 from zhiyin.understanding.saying import Voice
 
+WINES = load_pack("wines", Path())
 ATTRIBUTES = {"type": "Red", "grapes": ("Merlot", "Malbec"), "food": ("Beef", "Lamb"), "country": "Chile", "abv": 13.5}
 ITEM = Item("a", "Silk Road 7", attributes=ATTRIBUTES)
 OTHERS = [
@@ -27,11 +31,13 @@ OTHERS = [
         attributes={"type": "White", "grapes": ("Riesling",), "food": ("Shellfish",), "country": "France", "abv": 12.0},
     )
 ]
-ITEMS = Items([ITEM, *OTHERS, *(Item(f"c{n}", f"Plain {n}", attributes=OTHERS[0].attributes) for n in range(5))])
+ITEMS = Items(
+    [ITEM, *OTHERS, *(Item(f"c{n}", f"Plain {n}", attributes=OTHERS[0].attributes) for n in range(5))], pack=WINES
+)
 
 
 def test_the_template_says_what_is_there_in_three_ways():
-    found = described(ITEM, Voice("en"))
+    found = described(ITEM, Voice("en", WINES.labels), WINES.telling)
     assert len(found.texts()) == 3
     assert len(set(found.texts())) == 3
     assert "Merlot" in found.facts
@@ -39,8 +45,8 @@ def test_the_template_says_what_is_there_in_three_ways():
     assert "Beef" in found.occasion
     assert "Merlot" in found.audience
     assert set(found.tags) <= {"Red", "Merlot", "Malbec", "Beef", "Lamb", "Chile"}
-    assert described(Item("bare"), Voice("en")).texts() == ()
-    chinese = described(ITEM, Voice("zh"))
+    assert described(Item("bare"), Voice("en", WINES.labels)).texts() == ()
+    chinese = described(ITEM, Voice("zh", WINES.labels), WINES.telling)
     for one in (*found.texts(), found.summary):
         assert not wrong_in(one.removeprefix("For an occasion with "), ITEM, ITEMS), one
     assert "葡萄品种" in chinese.facts
@@ -76,14 +82,18 @@ def test_a_model_s_texts_are_kept_as_far_as_they_are_true():
     model = Fake([reply])
     found = enriched(ITEM, ITEMS, model)
     assert found.summary == "A red from Chile."
-    assert found.occasion == described(ITEM, Voice("en")).occasion
+    assert found.occasion == described(ITEM, Voice("en", WINES.labels), WINES.telling).occasion
     assert found.tags == ("red", "hearty")
     assert "Silk Road" in model.heard
 
 
 def test_a_failing_model_leaves_the_template():
-    assert enriched(ITEM, ITEMS, Fake([ModelError("down")])) == described(ITEM, Voice("en"))
-    assert enriched(ITEM, ITEMS, Fake(["nonsense", "nonsense"])) == described(ITEM, Voice("en"))
+    assert enriched(ITEM, ITEMS, Fake([ModelError("down")])) == described(
+        ITEM, Voice("en", WINES.labels), WINES.telling
+    )
+    assert enriched(ITEM, ITEMS, Fake(["nonsense", "nonsense"])) == described(
+        ITEM, Voice("en", WINES.labels), WINES.telling
+    )
 
 
 def test_the_item_s_own_text_is_never_overwritten():
@@ -100,7 +110,7 @@ def test_distinct_pairs():
 def test_a_model_that_cannot_stop_says_nothing():
     loop = "The item is a red Merlot" + ", a red Merlot of Chile" * 6
     found = enriched(ITEM, ITEMS, Fake([vars(Description(loop, "A red. A red Merlot.", loop, loop, ("Merlot",)))]))
-    plain = described(ITEM, Voice("en"))
+    plain = described(ITEM, Voice("en", WINES.labels), WINES.telling)
     assert (found.summary, found.occasion, found.audience) == (plain.summary, plain.occasion, plain.audience)
     assert found.facts == "A red. A red Merlot."
 
@@ -114,4 +124,6 @@ def test_a_model_that_repeats_what_it_was_asked_with_says_nothing():
         tags=("up to eight short words", "Merlot"),
     )
     found = enriched(ITEM, ITEMS, Fake([vars(echo)]))
-    assert found == Description(**{**vars(described(ITEM, Voice("en"))), "tags": ("Merlot",)})
+    assert found == Description(
+        **{**vars(described(ITEM, Voice("en", WINES.labels), WINES.telling)), "tags": ("Merlot",)}
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
 from zhiyin.ingest.profiles import live_profile
 from zhiyin.item import Item, Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.ports import StoredProfile
 from zhiyin.profile import History, Interest, Profile
 from zhiyin.understanding.extract import about, active_hours, drift, first_dislikes, first_interests, latent_interests
@@ -27,7 +30,8 @@ ITEMS = Items(
         for country, grapes in GRAPES.items()
         for grape in grapes
         for n in range(6)
-    ]
+    ],
+    pack=load_pack("wines", Path()),
 )
 
 
@@ -142,7 +146,7 @@ def test_the_summary_says_what_the_profile_holds_and_nothing_else():
     profile = profile_of(
         *(at(f"Chile-Merlot-{n}", n * DAY) for n in range(3)), at("France-Gamay-0", 4 * DAY, "dislike"), refusals=(("country", "Germany"),)
     )  # fmt: skip
-    english, chinese = (summary(profile, Voice(one)) for one in ("en", "zh"))
+    english, chinese = (summary(profile, Voice(one, ITEMS.pack.labels)) for one in ("en", "zh"))
     assert english == (
         "Mostly takes to Merlot (grape), Chile (country). Might also like Carmenère (grape). "
         "Keeps away from Gamay (grape), France (country). Never wants Germany (country). Read from 4 events."

@@ -150,10 +150,10 @@ def test_the_command_line_prints_the_cost_of_a_thousand_users(tmp_path, monkeypa
 def test_check_asks_the_model_that_is_set_up(tmp_path, monkeypatch):
     pytest.importorskip("openai")
     monkeypatch.setenv("ZHIYIN_LLM_MODEL", "m")
-    with endpoint((200, said('{"colour": "red"}'))) as server:
+    with endpoint((200, said('{"colour": "white"}'))) as server:
         monkeypatch.setenv("ZHIYIN_LLM_URL", server.url)
         shown = CliRunner().invoke(app, ["check", "-w", str(tmp_path)]).output
         assert "openai m, for: profiles, enrichment" in shown
-        assert 'answered \'{"colour": "red"}\'' in shown
+        assert 'answered \'{"colour": "white"}\'' in shown
     monkeypatch.setenv("ZHIYIN_LLM_RETRIES", "0")
     assert "failed: " in CliRunner().invoke(app, ["check", "-w", str(tmp_path)]).output

@@ -78,7 +78,7 @@ def _wrong(sentence: str, reason: Reason, template: str, items: Items, chinese: 
     rest = _NUMBER.sub(" ", rest)
     if re.search(r"[%$€£¥#@&*/\\<>{}\[\]|~^=+]", rest):
         return "signs of prices, shares or markup"
-    wrong = _wrong_words(rest, own, chinese)
+    wrong = _wrong_words(rest, own, chinese, items.pack.nouns)
     return f"the words {', '.join(wrong[:3])}" if wrong else ""
 
 
@@ -100,11 +100,11 @@ def _without(text: str, names: Iterable[str]) -> str:
     return text
 
 
-def _wrong_words(rest: str, own: str, chinese: bool) -> list[str]:
+def _wrong_words(rest: str, own: str, chinese: bool, nouns: Iterable[str]) -> list[str]:
     words = _words("zh" if chinese else "en")
     own_words = set(_pieces(own))
     own_words |= {word.removesuffix("s") for word in own_words} | {f"{word}s" for word in own_words}
-    may = own_words | words["plain"] | words["item"]
+    may = own_words | words["plain"] | words["item"] | set(nouns)
     for keys, more in words["groups"].values():
         if any(key in own for key in keys) if chinese else keys & own_words:
             may |= keys | more

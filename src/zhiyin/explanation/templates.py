@@ -50,7 +50,7 @@ class Templates:
     nouns: dict[str, str] = setting({})
     """What items are called, by language, e.g. {en = "books", zh = "本书"}; the default is the language's `reason.noun`."""
     labels: dict[str, str] = setting({})
-    """What attributes are called, by name or "language.name", e.g. {"zh.colour" = "颜色"}."""
+    """What attributes are called, by name or "language.name", e.g. {"zh.colour" = "颜色"}, where not as the pack says."""
 
     def explain(self, query: Query, candidates: Candidates, items: Items) -> tuple[tuple[Reason, ...], ...]:
         """See Explainer. Needs the reasons of an explainer before it; without them it has nothing to say."""
@@ -75,7 +75,7 @@ class Templates:
         if kind == "popular" and reason.number:
             return say("reason.popular", count=int(reason.number))
         if kind == "segment" and reason.topic:
-            label, value = self._label(reason.topic[0], say), shortened(reason.topic[1])
+            label, value = self._label(reason.topic[0], items, say), shortened(reason.topic[1])
             return say("reason.segment", label=label, value=value, count=int(reason.number or 0))
         if kind == "text":
             wish = shortened(query.text)
@@ -85,7 +85,7 @@ class Templates:
         if kind == "meaning":
             return say("reason.meaning", wish=shortened(query.text))
         if kind == "wish" and reason.topic:
-            return say("reason.wish", label=self._label(reason.topic[0], say), value=shortened(reason.topic[1]))
+            return say("reason.wish", label=self._label(reason.topic[0], items, say), value=shortened(reason.topic[1]))
         if (kind == "explore" and not alone) or kind not in PLAIN:
             return ""
         return say(PLAIN[kind])
@@ -93,14 +93,14 @@ class Templates:
     def _of_attribute(self, reason: Reason, verb: str, items: Items, say: Messages) -> str:
         assert reason.topic is not None
         value, count = shortened(reason.topic[1]), int(reason.number or len(reason.items))
-        label = self._label(reason.topic[0], say)
+        label = self._label(reason.topic[0], items, say)
         if count == 1 and reason.items:
             return say("reason.shares_one", label=label, value=value, title=title(items, reason.items[0]))
         noun = self.nouns.get(say.code) or say("reason.noun")
         return say(SHARES[verb], label=label, value=value, count=count, noun=noun)
 
-    def _label(self, name: str, say: Messages) -> str:
-        return self.labels.get(f"{say.code}.{name}") or self.labels.get(name) or name.replace("_", " ")
+    def _label(self, name: str, items: Items, say: Messages) -> str:
+        return say.label(name, self.labels, items.pack.labels)
 
 
 def joined(reasons: Sequence[Reason], language: str = "en", most: int = 2) -> str:

@@ -67,6 +67,17 @@ class Messages:
         """A number as it is written: up to six places, no grouping (it may be a year)."""
         return f"{round(number, 6):g}".replace(".", str(self.texts["text.decimal"]))
 
+    def label(self, attribute: str, *own: Mapping[str, str]) -> str:
+        """What an attribute is called: as the first table says that does, by "language.name" or name; else as usual ones are.
+
+        own: e.g. of the recipe and of the pack. A name that nobody knows is made readable.
+        """
+        for table in own:
+            if said := table.get(f"{self.code}.{attribute}") or table.get(attribute):
+                return said
+        usual = self.texts.get(f"label.{attribute.casefold()}")
+        return usual if isinstance(usual, str) else " ".join(attribute.replace("_", " ").split()) or attribute
+
     def listed(self, values: Sequence[str]) -> str:
         """Several things in a row: "a, b, c"."""
         return self("text.comma").join(values)

@@ -16,7 +16,7 @@ from zhiyin.ports import Call, Message
 class Colour:
     """The answer asked for."""
 
-    colour: Literal["red", "white"]
+    colour: Literal["green", "white"]
 
 
 def asked(settings: LlmSettings) -> str:
@@ -24,7 +24,7 @@ def asked(settings: LlmSettings) -> str:
     model = bare_model(settings)
     if model is None:
         return "no model"
-    question = [Message("user", 'What colour is Merlot wine? Answer as {"colour": "red"} or {"colour": "white"}.')]
+    question = [Message("user", 'What colour is fresh snow? Answer as {"colour": "green"} or {"colour": "white"}.')]
     try:
         reply = ask_reply(Guarded(model), Call(question, max_tokens=40), Colour)
     except ModelError as error:

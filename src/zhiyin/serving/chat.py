@@ -278,8 +278,10 @@ class Chat:
 
 
 def labels_of(engine: Engine) -> dict[str, str]:
-    """What the recipe calls its attributes, so that a conversation calls them the same."""
-    return next((one.labels for one in engine.live.recommender.explainers if isinstance(one, Templates)), {})
+    """What the recipe, or else the pack, calls its attributes, so that a conversation calls them as the reasons do."""
+    made = engine.live.recommender
+    said = next((one.labels for one in made.explainers if isinstance(one, Templates)), {})
+    return {**made.items.pack.labels, **said}
 
 
 def make_chat(engine: Engine, pools: Pools) -> APIRouter:

@@ -96,7 +96,7 @@ def profile_json(profile: Profile, stored: StoredProfile | None, items: Items, s
     cited: set[str] = {item for one in (*interests, *dislikes) for item in one["evidence"]}
     cited |= {str(one["item_id"]) for one in recent}
     hours = active_hours(history)
-    written = {language: summary(profile, Voice(language), hours) for language in language_codes()}
+    written = {language: summary(profile, Voice(language, items.pack.labels), hours) for language in language_codes()}
     return {
         "user_id": profile.user_id,
         "version": stored.version if stored else 0,

@@ -22,7 +22,7 @@ from zhiyin.vocabulary import Vocabulary
 
 Part = TypeVar("Part")
 
-WORDS = ("red", "dry", "sweet", "old", "young", "river", "stone", "green", "红", "甜酒", "山谷", "light")
+WORDS = ("red", "dry", "sweet", "old", "young", "river", "stone", "green", "红", "甜茶", "山谷", "light")
 
 
 def small_dataset(
@@ -93,7 +93,7 @@ def odd_queries(dataset: Dataset) -> list[Query]:
     wish = {space: matrix[0] for space, matrix in dataset.items.vectors.items()}
     return [
         *(Query(profile, now=now, seed=place) for place, profile in enumerate(profiles)),
-        Query(now=now, text="red 甜酒", text_vectors=wish),
+        Query(now=now, text="red 甜茶", text_vectors=wish),
         Query(now=now, text="a word nobody wrote"),
     ]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, fold
 from zhiyin.understanding.numbers import DIGITS, limits_in
-from zhiyin.understanding.phrases import AFTER, COUNT, COUNTS, LIKENESS, MORE, RANK, negated
+from zhiyin.understanding.phrases import COUNTS, LIKENESS, MORE, negated, phrases_of
 
 Span = tuple[int, int]
 
@@ -35,9 +35,6 @@ MARKER = re.compile(
 )
 """What people say between what they take back and what they mean."""
 _PIECE = re.compile(r"(?:[^,.;!?，。；！？\n…—]|(?<=\d)[.,](?=\d))+")
-_BARE = re.compile(
-    r"^[$€£¥]?\s{0,4}(?P<n>\d{1,15}(?:\.\d{1,15})?)\s{0,4}(?:元|块钱?|度|%|dollars?|bucks|euros?|pounds?)?$"
-)
 _AGAIN = re.compile(r"^\s*(?:also|too|or|and|也|或者?|还要|再|和|都)\b|^(?:也|或|还要|都)")
 
 
@@ -62,12 +59,12 @@ def _made(before: str, after: str, lexicon: Lexicon) -> tuple[str, str] | None:
     if piece is None or _AGAIN.search(_small(piece.group())) or MORE.search(fold(piece.group())):
         return None
     said = _small(piece.group()).strip()
-    number = _BARE.match(said)
-    if number and (limits := limits_in(_small(before))):
+    number = lexicon.grammar.bare.match(said)
+    if number and (limits := limits_in(_small(before), lexicon.grammar)):
         start, end = limits[-1].start, limits[-1].end
         last = list(re.finditer(DIGITS, before[start:end]))[-1]
         return before[: start + last.start()] + number["n"] + before[start + last.end() :], after[piece.end() :]
-    gone = [*_values(before, said, lexicon), *_ranges(before, said), *_places(before, said)]
+    gone = [*_values(before, said, lexicon), *_ranges(before, said, lexicon), *_places(before, said, lexicon)]
     return (_blanked(before, gone), after) if gone else None
 
 
@@ -78,7 +75,9 @@ def _values(before: str, said: str, lexicon: Lexicon) -> list[Span]:
         for clause in reversed(list(_PIECE.finditer(before))):
             folded = fold(clause.group())
             named = [
-                one for one in lexicon.mentions(folded) if one.attribute == attribute and not _refused(folded, one)
+                one
+                for one in lexicon.mentions(folded)
+                if one.attribute == attribute and not _refused(folded, one, lexicon)
             ]
             if named:
                 terms = (folded[one.start : one.end] for one in named)
@@ -89,26 +88,32 @@ def _values(before: str, said: str, lexicon: Lexicon) -> list[Span]:
     return found
 
 
-def _refused(folded: str, one: Mention) -> bool:
+def _refused(folded: str, one: Mention, lexicon: Lexicon) -> bool:
     """Whether a mention stands under a negation: what was not wanted is not taken back by what is."""
-    return any(start <= one.start < end for start, end in negated(folded)) or bool(AFTER.match(folded[one.end :]))
+    return any(start <= one.start < end for start, end in negated(folded)) or bool(
+        phrases_of(lexicon.pack).after.match(folded[one.end :])
+    )
 
 
-def _ranges(before: str, said: str) -> list[Span]:
+def _ranges(before: str, said: str, lexicon: Lexicon) -> list[Span]:
     """The last range about what the new range is about."""
-    new = {limit.about for limit in limits_in(said)}
-    old = [limit for limit in limits_in(_small(before)) if limit.about in new or not limit.about or "" in new]
+    new = {limit.about for limit in limits_in(said, lexicon.grammar)}
+    old = [
+        limit
+        for limit in limits_in(_small(before), lexicon.grammar)
+        if limit.about in new or not limit.about or "" in new
+    ]
     return [(old[-1].start, old[-1].end)] if new and old else []
 
 
-def _places(before: str, said: str) -> list[Span]:
+def _places(before: str, said: str, lexicon: Lexicon) -> list[Span]:
     """A count, a place in the list or a likeness that is said anew."""
-    small, found = _small(before), []
-    if COUNT.search(fold(said)):
+    small, found, phrases = _small(before), [], phrases_of(lexicon.pack)
+    if phrases.count.search(fold(said)):
         numbers = "|".join((*map(re.escape, COUNTS), r"\d{1,2}"))
         last = list(re.finditer(rf"(?<![第a-z\d])(?:{numbers})(?![a-z\d])", small))
         found += [last[-1].span()] if last else []
-    for pattern in (RANK, LIKENESS):
+    for pattern in (phrases.rank, LIKENESS):
         old = pattern.search(small)
         if old and pattern.search(said):
             found.append(old.span())

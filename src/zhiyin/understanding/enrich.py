@@ -7,7 +7,7 @@ the item: one that names a value, number, title or claim that the source does no
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -24,10 +24,8 @@ from zhiyin.understanding.titles import Titles
 OCCASIONS = frozenset(("food", "harmonize", "occasion", "mood", "season", "use", "pairing", "event", "meal"))
 """Attributes that say when and with what, rather than what it is."""
 
-AUDIENCE = frozenset(
-    ("grapes", "genres", "genre", "category", "brand", "country", "region", "style", "type", "author", "artist")
-)
-"""Attributes by which people say what they like."""
+AUDIENCE = frozenset(("genres", "genre", "category", "brand", "country", "region", "style", "type", "author", "artist"))
+"""Attributes by which people say what they like, beside those that the pack says tell most."""
 
 CLAIMS = re.compile(
     r"\b(?:best|finest|award\w*|medal\w*|prize\w*|points|rated|rating|cheap\w*|expensive|price\w*|affordable|bargain|famous|renowned|legendary|"
@@ -58,12 +56,14 @@ class Description:
         return tuple(one for one in (self.facts, self.occasion, self.audience) if one)
 
 
-def described(item: Item, voice: Voice) -> Description:
-    """An item by templates over its attributes: nothing is said that is not there."""
+def described(item: Item, voice: Voice, telling: Sequence[str] = ()) -> Description:
+    """An item by templates over its attributes: nothing is said that is not there. telling: see Pack."""
     values = {name: _values(value) for name, value in item.attributes.items() if not isinstance(value, bool)}
     values = {name: them for name, them in values.items() if them}
     occasion = {name: them for name, them in values.items() if name.casefold() in OCCASIONS}
-    audience = {name: them for name, them in values.items() if name.casefold() in AUDIENCE}
+    texts = {name for name, value in item.attributes.items() if isinstance(value, str | tuple)}
+    by_taste = AUDIENCE | (texts & set(telling))
+    audience = {name: them for name, them in values.items() if name in by_taste or name.casefold() in AUDIENCE}
     facts = {name: them for name, them in values.items() if name not in occasion}
     title = item.title or item.item_id
     return Description(
@@ -96,7 +96,7 @@ def enriched(
     item: Item, items: Items, model: LanguageModel | None, language: str = "en", timeout: float = 60.0
 ) -> Description:
     """A description of an item; the templates' where there is no model, where it fails, and for each text it got wrong."""
-    plain = described(item, Voice(language))
+    plain = described(item, Voice(language, items.pack.labels), items.pack.telling)
     if model is None:
         return plain
     asking = prompt("enrich", language)

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from zhiyin.arrays import Doubles
 from zhiyin.item import Items, Tags
+from zhiyin.packs.pack import Number, Pack
+from zhiyin.understanding.numbers import Numbers
 
 Topic = tuple[str, str]
 
@@ -46,7 +47,7 @@ def squeezed(text: str) -> str:
 class Mention:
     """A topic that a text names. start, end: of the words in the folded text. attribute, values: any of them is meant.
 
-    exact: the text has a value's own name; False for an alias such as "sushi".
+    exact: the text has a value's own name; False for an alias.
     """
 
     start: int
@@ -67,7 +68,8 @@ class Lexicon:
 
     terms: names -> attribute, values, and whether the name is a value's own. counts: items by topic. several: attributes of
     which an item may have more than one value. numbers: numeric attributes by what they are about. columns: every numeric
-    attribute, nan where an item has none. [items]
+    attribute, nan where an item has none. [items]. pack: the words of the domain. grammar: how
+    numbers are said, those of the pack and of the catalogue's own columns.
     """
 
     terms: dict[str, tuple[str, tuple[str, ...], bool]]
@@ -75,6 +77,8 @@ class Lexicon:
     several: frozenset[str]
     numbers: dict[str, str]
     columns: dict[str, Doubles]
+    pack: Pack
+    grammar: Numbers
     _pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,37 +96,41 @@ class Lexicon:
     def of(cls, items: Items) -> Lexicon:
         """The lexicon of a catalogue, made once per state of its tags."""
         tags = items.tags
-        if tags not in _LEXICONS:
-            _LEXICONS[tags] = cls._made(items)
-        return _LEXICONS[tags]
+        kept = _LEXICONS.get(tags)
+        if kept is None or kept.pack is not items.pack:
+            kept = _LEXICONS[tags] = cls._made(items)
+        return kept
 
     @classmethod
     def _made(cls, items: Items) -> Lexicon:
-        tags = items.tags
+        tags, pack = items.tags, items.pack
         having = np.bincount(tags.matrix.indices, minlength=len(tags.names)).tolist()
         counts = dict(zip(tags.names, having, strict=True))
         by_term: dict[str, dict[str, list[str]]] = {}
         for attribute, value in counts:
-            for term in names_of(value, attribute):
+            for term in names_of(value, attribute, pack):
                 by_term.setdefault(term, {}).setdefault(attribute, []).append(value)
         own = {term: (*_foremost(table, counts), True) for term, table in by_term.items()}
+        aliases = _aliases(by_term, counts, pack)
         terms = {
-            **_aliases(by_term, counts),
+            **aliases,
             **{term: one for term, one in own.items() if term not in words_in("common")},
         }
         # A value that an alias widens ("fish" for lean and rich fish) is read as widely as people mean it.
-        terms |= {term: one for term, one in _aliases(by_term, counts).items() if len(one[1]) > len(terms[term][1])}
+        terms |= {term: one for term, one in aliases.items() if len(one[1]) > len(terms[term][1])}
         columns = _columns(items)
         numbers = {
-            about: next(name for name in names if name in columns)
-            for about, names in table("numbers").items()
-            if any(name in columns for name in names)
+            about: next(name for name in number.columns if name in columns)
+            for about, number in pack.numbers.items()
+            if any(name in columns for name in number.columns)
         }
+        own_columns = _own_columns(columns, pack)
+        numbers |= {name: name for name in own_columns}
         terms = {**{plural: one for term, one in terms.items() if (plural := _plural(term))}, **terms}
         several = frozenset(
             name for row in items.rows for name, v in row.attributes.items() if isinstance(v, tuple) and len(v) > 1
         )
-        return cls(terms, counts, several, numbers, columns)
+        return cls(terms, counts, several, numbers, columns, pack, Numbers({**pack.numbers, **own_columns}))
 
     def mentions(self, text: str) -> list[Mention]:
         """The topics that a folded text names, longest names first, none inside another; in order of place."""
@@ -154,42 +162,31 @@ class Lexicon:
     def scale(self, attribute: str) -> tuple[str, ...]:
         """The catalogue's values of an attribute in their order, lowest first; empty where they have none."""
         folded = {fold(value): value for name, value in self.counts if name == attribute}
-        return tuple(folded[one] for one in table("scales").get(attribute, ()) if one in folded)
+        return tuple(folded[one] for one in self.pack.scales.get(attribute, ()) if one in folded)
 
     def attribute_named(self, word: str) -> str | None:
         """The attribute that a word names: its own name, or a label of it."""
         names = {name for name, _ in self.counts} | set(self.columns)
         if word in names:
             return word
-        return next((name for name, words in table("labels").items() if name in names and word in words), None)
+        return next((name for name, words in self.pack.called.items() if name in names and word in words), None)
 
 
 _LEXICONS: WeakKeyDictionary[Tags, Lexicon] = WeakKeyDictionary()
 
 
-@lru_cache(maxsize=1)
-def _tables() -> dict[str, Any]:
-    text = (resources.files("zhiyin") / "understanding" / "aliases.toml").read_text("utf-8")
-    return tomllib.loads(text)
-
-
-def table(name: str) -> dict[str, Any]:
-    """A table of aliases.toml."""
-    found: dict[str, Any] = _tables()[name]
-    return found
-
-
 @lru_cache(maxsize=8)
 def words_in(name: str) -> frozenset[str]:
-    """A set of words of aliases.toml."""
-    return frozenset(table("sets")[name].split())
+    """A set of words of word_sets.toml."""
+    text = (resources.files("zhiyin") / "understanding" / "word_sets.toml").read_text("utf-8")
+    return frozenset(tomllib.loads(text)[name].split())
 
 
-def names_of(value: str, attribute: str) -> list[str]:
-    """How a value may be written: itself, without what is in brackets, and each half of "Syrah/Shiraz"."""
+def names_of(value: str, attribute: str, pack: Pack) -> list[str]:
+    """How a value may be written: itself, without what is in brackets, and each half of "Sofa/Couch"."""
     whole = fold(value)
     if whole in words_in("generic"):
-        labels = dict.fromkeys((fold(attribute), *(one for one in table("labels").get(attribute, ()) if one.isascii())))
+        labels = dict.fromkeys((fold(attribute), *(one for one in pack.called.get(attribute, ()) if one.isascii())))
         return [term for label in labels for term in (f"{whole} {label}", f"{label} {whole}")]
     short = fold(re.sub(r"[(（].{0,200}?[)）]", " ", value))
     halves = [fold(half) for half in value.split("/")] if value.count("/") == 1 else []
@@ -210,10 +207,10 @@ def _plural(term: str) -> str:
 
 
 def _aliases(
-    by_term: Mapping[str, Mapping[str, Sequence[str]]], counts: Mapping[Topic, int]
+    by_term: Mapping[str, Mapping[str, Sequence[str]]], counts: Mapping[Topic, int], pack: Pack
 ) -> dict[str, tuple[str, tuple[str, ...], bool]]:
     found = {}
-    for alias, targets in table("words").items():
+    for alias, targets in pack.words.items():
         meant: dict[str, list[str]] = {}
         for target in targets:
             for attribute, values in by_term.get(fold(target), {}).items():
@@ -228,6 +225,13 @@ def _foremost(named: Mapping[str, Iterable[str]], counts: Mapping[Topic, int]) -
     values = {attribute: tuple(dict.fromkeys(them)) for attribute, them in named.items()}
     best = max(values, key=lambda attribute: sum(counts[attribute, one] for one in values[attribute]))
     return best, values[best]
+
+
+def _own_columns(columns: Iterable[str], pack: Pack) -> dict[str, Number]:
+    """Numeric attributes that the pack says nothing of: whoever wants a range of one calls it by its name."""
+    known = {*pack.numbers, *(name for number in pack.numbers.values() for name in number.columns)}
+    readable = {name: fold(name) for name in columns if name not in known}
+    return {name: Number((name,), words=(said,)) for name, said in readable.items() if _is_name(said)}
 
 
 def _columns(items: Items) -> dict[str, Doubles]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 
-from zhiyin.understanding.lexicon import table, words_in
+from zhiyin.packs.pack import Pack
+from zhiyin.understanding.lexicon import words_in
 
 NEGATORS = (
     r"\b(?:no|not|non|without|except(?: for)?|excluding|avoid|hate|dislike|nothing|never|nor|neither|(?:anything|everything|all|any) but|other than|"
@@ -16,16 +19,12 @@ NOT_A_NEGATOR = re.compile(
     r"不错|不过|不管|不论|不仅|不同|不限|不知道?|不贵|差不多|要不|好不好|是不是|有没有|可不可以|能不能|特别|别的|别人|无所谓|非常|不得不|不超过|不低于|不高于|不太知道)"
 )
 NEGATOR = re.compile(NEGATORS)
-AFTER = re.compile(
-    r"^\s?(?:的|那种|类)?(?:酒|电影|片)?\s?(?:都|就)?(?:不要|不行|不喜欢|除外|免了|算了|以外|之外|不想要|不想喝|不爱)|^\s?(?:wines?|films?|movies?)?\s?(?:excluded|is out|are out|is not ok|isn t for me)"
-)
 TURN = re.compile(
     r"\b(?:but|only|just|instead|prefer|rather|give me|show me|i want|i d like|i would like|please|how about|maybe)\b|但|而是|只要|我要|我想|想要|给我|换成|改成|来点|来个|来一|要"
 )
 CLAUSES = re.compile(r"[,.;!?，。；！？\n]+")
 EITHER = re.compile(r"\bor\b|/|或|要么|还是")
 JOINING = re.compile(r"\b(?:or|nor|and)\b|或|和|以及|跟|与")
-LIST = re.compile(r"^(?:\s|\b(?:and|or|nor|any|wines?|the|either)\b|和|或者?|以及|跟|与|也|的|酒)*$")
 
 INTENTS = (
     (
@@ -67,15 +66,8 @@ RANKS = {
     "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "last": -1, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5,
     "第一": 1, "第二": 2, "第三": 3, "第四": 4, "第五": 5, "第六": 6, "第1": 1, "第2": 2, "第3": 3, "第4": 4, "第5": 5, "最后": -1,
 }  # fmt: skip
-RANK = re.compile(
-    r"\b(?:the )?(?P<en>first|second|third|fourth|fifth|sixth|last|1st|2nd|3rd|4th|5th)(?: (?:one|wine|film|movie|item))?\b|(?:number|no|#)\s?(?P<n>\d)\b|(?P<zh>第[一二三四五六12345]|最后)[个款支瓶部件]?一?[个款支瓶部件]?"
-)
 THAT = re.compile(r"^(?:that|this|it|that one|this one|these|those|them)\b|^(?:这个|那个|这款|那款|它)")
 COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "ten": 10, "一": 1, "两": 2, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "八": 8, "十": 10}  # fmt: skip
-COUNT = re.compile(
-    r"(?:\b(?P<en>one|two|three|four|five|six|seven|eight|ten|\d{1,2})\s{1,4}(?:\w{1,30}\s{1,4}){0,3}?(?:wines?|bottles?|films?|movies?|items?|ideas?|options?|suggestions?|recommendations?|reds?|whites?)\b)"
-    r"|(?:(?P<zh>[一两二三四五六八十]|\d{1,2})\s{0,4}(?:款|瓶|支|部|个|件|种))"
-)
 MORE = re.compile(r"\b(?:also|as well|add)\b|\btoo$|^(?:or|and)\b|也|还要|加上|^(?:或者?|和)")
 REMEMBER = re.compile(
     r"\b(?:never (?:show|recommend|suggest|again|ever)|from now on|for good|always|ever again)\b|永远|以后都|再也|从此|一直"
@@ -83,22 +75,71 @@ REMEMBER = re.compile(
 FREE = re.compile(
     r"(?:\b(?:any|whatever|no matter (?:the|which)|forget the|never mind the|regardless of(?: the)?|drop the)\s{1,4}(?P<en>[a-z]+))|(?:(?:不限|不管|任何|随便什么|不论什么?)(?P<zh>[\u4e00-\u9fff]{2}))"
 )
-STOP_SIGNS = re.compile(
-    r"[我你您他她它们的了吗呢吧啊呀一二两三四五六个款瓶支部件种有没在是要想来给请帮找推荐适合搭配配喝看吃点些酒电影片和或与跟也都很比较最好什么怎么可以能今晚今天晚上明天明晚点儿用去上下里中这那就再为对说话人家带口味味型式类呗嘛]+|葡萄酒"
+SIGNS = r"我你您他她它们的了吗呢吧啊呀一二两三四五六个款瓶支部件种有没在是要想来给请帮找推荐适合搭配配喝看吃点些和或与跟也都很比较最好什么怎么可以能今晚今天晚上明天明晚点儿用去上下里中这那就再为对说话人家带口味味型式类呗嘛"
+"""Signs of Chinese that are no wish."""
+RANKED = r"first|second|third|fourth|fifth|sixth|last|1st|2nd|3rd|4th|5th"
+COUNTED = r"one|two|three|four|five|six|seven|eight|ten|\d{1,2}"
+THINGS = (
+    "item",
+    "items",
+    "idea",
+    "ideas",
+    "option",
+    "options",
+    "suggestion",
+    "suggestions",
+    "recommendation",
+    "recommendations",
 )
-STOP = words_in("common") | words_in("stop")
+"""What anything may be called that is asked for."""
 
 
-def _label_pattern() -> re.Pattern[str]:
-    known = [word for words in table("labels").values() for word in words]
-    known += [word for two in table("relative").values() for words in two for word in words]
-    known += ["不限", "不管", "任何", "随便"]
-    known.sort(key=len, reverse=True)
-    return re.compile("|".join(rf"\b{re.escape(word)}\b" if word.isascii() else re.escape(word) for word in known))
+class Phrases:
+    """The patterns with words of one pack in them.
+
+    after: a refusal behind what is refused. list: nothing but what joins values. rank, count: which of a list, and how
+    many. signs: signs of Chinese that are no wish. stop: words that are none. labels: words that name an attribute or
+    compare.
+    """
+
+    def __init__(self, pack: Pack) -> None:
+        words = "|".join(re.escape(one) for one in _longest(pack.nouns) if one.isascii()) or "(?!)"
+        signs = "|".join(re.escape(one) for one in _longest(pack.nouns) if not one.isascii()) or "(?!)"
+        things = "|".join(map(re.escape, _longest((*THINGS, *pack.nouns, *pack.counted))))
+        self.after = re.compile(
+            rf"^\s?(?:的|那种|类)?(?:{signs})?\s?(?:都|就)?(?:不要|不行|不喜欢|除外|免了|算了|以外|之外|不想要|不想喝|不爱)"
+            rf"|^\s?(?:{words})?\s?(?:excluded|is out|are out|is not ok|isn t for me)"
+        )
+        self.list = re.compile(
+            rf"^(?:\s|\b(?:and|or|nor|any|the|either|{words})\b|和|或者?|以及|跟|与|也|的|{signs})*$"
+        )
+        self.rank = re.compile(
+            rf"\b(?:the )?(?P<en>{RANKED})(?: (?:one|item|{words}))?\b|(?:number|no|#)\s?(?P<n>\d)\b"
+            r"|(?P<zh>第[一二三四五六12345]|最后)[个款支瓶部件]?一?[个款支瓶部件]?"
+        )
+        self.count = re.compile(
+            rf"(?:\b(?P<en>{COUNTED})\s{{1,4}}(?:\w{{1,30}}\s{{1,4}}){{0,3}}?(?:{things})\b)"
+            r"|(?:(?P<zh>[一两二三四五六八十]|\d{1,2})\s{0,4}(?:款|瓶|支|部|个|件|种))"
+        )
+        self.signs = re.compile(rf"(?:{signs}|[{SIGNS}])+")
+        self.stop = words_in("common") | words_in("stop") | frozenset(one for one in pack.nouns if one.isascii())
+        said = [word for words in pack.called.values() for word in words]
+        said += [word for two in pack.relative.values() for words in two for word in words]
+        said += ["不限", "不管", "任何", "随便"]
+        self.labels = re.compile(
+            "|".join(rf"\b{re.escape(one)}\b" if one.isascii() else re.escape(one) for one in _longest(said))
+        )
 
 
-LABELS = _label_pattern()
-"""Words that name an attribute or compare."""
+def _longest(words: Iterable[str]) -> list[str]:
+    """Longest first, so that a word inside another does not take its place."""
+    return sorted(dict.fromkeys(words), key=lambda word: (-len(word), word))
+
+
+@lru_cache(maxsize=64)
+def phrases_of(pack: Pack) -> Phrases:
+    """The patterns of a pack, made once."""
+    return Phrases(pack)
 
 
 def negated(folded: str) -> list[tuple[int, int]]:
@@ -111,6 +152,6 @@ def negated(folded: str) -> list[tuple[int, int]]:
         turn = TURN.search(masked, match.end())
         while turn and turn.group() == "要" and masked[turn.start() - 1 : turn.start()] in ("不", "想"):
             turn = TURN.search(masked, turn.end())
-        # "i don't want merlot": the verb after the negator is no turn.
+        # "i don't want green": the verb after the negator is no turn.
         spans.append((match.end(), turn.start() if turn and turn.start() > match.end() + 1 else len(folded)))
     return spans

@@ -82,7 +82,7 @@ def _plan(model: LanguageModel, message: str, items: Items, ask: Ask, timeout: f
     catalogue = "\n".join(f"{attribute}: {', '.join(values)}" for attribute, values in by_attribute.items())
     messages = prompt("read", language).messages(
         catalogue=fenced(catalogue, "catalogue", 6000),
-        asked=fenced(Voice(language).asked(ask) or "-", "asked"),
+        asked=fenced(Voice(language, items.pack.labels).asked(ask) or "-", "asked"),
         message=fenced(message, "message"),
     )
     options = {"attribute": list(by_attribute) or ["-"]}

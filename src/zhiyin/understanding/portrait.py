@@ -98,7 +98,7 @@ def portrayed(
         for one in said.latent
         if one.topic in offered
     }
-    written = truth.summary(said.summary) or summary(profile, Voice(language))
+    written = truth.summary(said.summary) or summary(profile, Voice(language, items.pack.labels))
     return replace(stored, summary=written, interests=tuple(latent.values()), updated=now)
 
 

@@ -10,32 +10,27 @@ from dataclasses import dataclass, field
 
 from zhiyin.item import Items
 from zhiyin.understanding.corrections import corrected
-from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, Topic, fold, squeezed, table
+from zhiyin.understanding.lexicon import LONGEST, Lexicon, Mention, Topic, fold, squeezed
 from zhiyin.understanding.numbers import Limit, Range, limits_in, on_attributes
 from zhiyin.understanding.phrases import (
-    AFTER,
     CLAUSES,
-    COUNT,
     COUNTS,
     EITHER,
     FREE,
     JOINING,
-    LABELS,
     LIKENESS,
     LIKING,
-    LIST,
     MORE,
     NEGATOR,
     OPINION,
     PATTERNS,
     QUOTED,
-    RANK,
     RANKS,
     REMEMBER,
-    STOP,
-    STOP_SIGNS,
     THAT,
+    Phrases,
     negated,
+    phrases_of,
 )
 from zhiyin.understanding.titles import Titles
 
@@ -75,16 +70,16 @@ class Reading:
 
 def read(message: str, items: Items) -> Reading:
     """What a message asks for. Deterministic; needs no model. Text of any kind and length is answered."""
-    lexicon, titles = Lexicon.of(items), Titles.of(items)
+    lexicon, titles, phrases = Lexicon.of(items), Titles.of(items), phrases_of(items.pack)
     message = corrected(squeezed(message), lexicon)
     plain = unicodedata.normalize("NFKC", message[:LONGEST]).casefold()
     folded = fold(message)
     intent = next((intent for intent, pattern in PATTERNS if pattern.search(folded)), "recommend")
-    rank, opinion = _rank(folded), OPINION.search(folded)
-    like, unknown, plain = _likeness(message, plain, titles)
-    found, plain = _numbers(plain)
+    rank, opinion = _rank(folded, phrases), OPINION.search(folded)
+    like, unknown, plain = _likeness(message, plain, titles, phrases)
+    found, plain = _numbers(plain, lexicon)
     relative = _relative(folded, lexicon)
-    wanted, unwanted, avoid, rest = _topics(plain, lexicon)
+    wanted, unwanted, avoid, rest = _topics(plain, lexicon, phrases)
     wanted = _without_relative(wanted, relative, lexicon)
     limits, missing = on_attributes(found, lexicon.numbers)
     free = tuple(one for match in FREE.finditer(folded) if (one := lexicon.attribute_named(match["en"] or match["zh"])))
@@ -106,7 +101,7 @@ def read(message: str, items: Items) -> Reading:
         intent=intent if intent != "reset" or nothing else "recommend",
         wanted=wanted, unwanted=unwanted, avoid=avoid if intent in ("recommend", "another", "similar") else (),
         ranges=limits, missing=(*missing, *_no_relative(folded, relative, lexicon)), relative=relative, free=free, like=like, rank=rank,
-        count=_count(fold(plain)), more=bool(MORE.search(folded)), remember=bool(REMEMBER.search(folded)),
+        count=_count(fold(plain), phrases), more=bool(MORE.search(folded)), remember=bool(REMEMBER.search(folded)),
         text=_wish(message, rest) if intent in ("recommend", "similar") else "", unknown=unknown,
     )  # fmt: skip
 
@@ -121,7 +116,7 @@ def _spoken(folded: str, opinion: re.Match[str], titles: Titles) -> int:
     return named[0][0] if named else titles.find(folded[opinion.end() :])
 
 
-def _likeness(message: str, plain: str, titles: Titles) -> tuple[int, str, str]:
+def _likeness(message: str, plain: str, titles: Titles, phrases: Phrases) -> tuple[int, str, str]:
     """The item that is to be like, or the title nothing is called; and the text without it."""
     quoted = QUOTED.search(message)
     if quoted and (at := titles.find(quoted[1])) >= 0:
@@ -134,7 +129,7 @@ def _likeness(message: str, plain: str, titles: Titles) -> tuple[int, str, str]:
     phrase = next(one for one in (match["en"], match["zh"], match["rest"]) if one)
     phrase = CLAUSES.split(phrase)[0]
     phrase = re.split(r"\b(?:but|only|under|from|without|cheaper)\b|但", phrase)[0].strip()
-    if RANK.search(fold(phrase)) or THAT.search(fold(phrase)) or not phrase:
+    if phrases.rank.search(fold(phrase)) or THAT.search(fold(phrase)) or not phrase:
         return -1, "", plain
     at = titles.find(phrase)
     if at >= 0:
@@ -143,12 +138,14 @@ def _likeness(message: str, plain: str, titles: Titles) -> tuple[int, str, str]:
     return -1, "", plain
 
 
-def _numbers(plain: str) -> tuple[list[Limit], str]:
-    found = limits_in(plain)
+def _numbers(plain: str, lexicon: Lexicon) -> tuple[list[Limit], str]:
+    found = limits_in(plain, lexicon.grammar)
     return found, _blanks(plain, ((one.start, one.end) for one in found))
 
 
-def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Topic, ...], tuple[str, ...], str]:
+def _topics(
+    plain: str, lexicon: Lexicon, phrases: Phrases
+) -> tuple[tuple[Choice, ...], tuple[Topic, ...], tuple[str, ...], str]:
     """Wanted choices, unwanted topics, unwanted words, and the words that are left."""
     wanted: list[tuple[str, list[str]]] = []
     last_of: dict[str, list[str]] = {}
@@ -159,7 +156,7 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
     clauses = [fold(clause) for clause in CLAUSES.split(plain)]
     named = [lexicon.mentions(folded) for folded in clauses]
     lists = [
-        bool(them) and LIST.match(_blanked(folded, them)) is not None
+        bool(them) and phrases.list.match(_blanked(folded, them)) is not None
         for folded, them in zip(clauses, named, strict=True)
     ]
     going_on = _going_on(clauses, lists)
@@ -170,7 +167,7 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
         lists_on = before is not None and going_on[place]
         for one in mentions:
             at = bisect_right(spans, (one.start, len(folded))) - 1  # the last negation that begins before it
-            bad = (at >= 0 and one.start < spans[at][1]) or bool(AFTER.match(folded[one.end : one.end + 40]))
+            bad = (at >= 0 and one.start < spans[at][1]) or bool(phrases.after.match(folded[one.end : one.end + 40]))
             bad = bad or bool(lists_on and before is not None and before.attribute == one.attribute)
             if bad:
                 unwanted.extend(one.topics)
@@ -183,10 +180,10 @@ def _topics(plain: str, lexicon: Lexicon) -> tuple[tuple[Choice, ...], tuple[Top
                     wanted.append((one.attribute, last_of[one.attribute]))
                 last_of[one.attribute].extend(one.values)
                 good = one
-        left = _without_labels(_blanked(folded, mentions))
+        left = _without_labels(_blanked(folded, mentions), phrases)
         for start, end in spans:
-            avoid.extend(_words(left[start:end]))
-        rest.extend(_words(_cut(left, spans)))
+            avoid.extend(_words(left[start:end], phrases))
+        rest.extend(_words(_cut(left, spans), phrases))
         before = last
     unwanted = list(dict.fromkeys(unwanted))
     gone = set(unwanted)
@@ -220,14 +217,14 @@ def _cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
     return NEGATOR.sub(" ", _blanks(text, spans))
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str, phrases: Phrases) -> list[str]:
     """The words that say something: no numbers, no stop words; runs of Chinese without its particles."""
     found: list[str] = []
     for word in text.split():
         for piece in re.split(r"([\u3040-\u9fff\uac00-\ud7af]+)", word):
             if piece and ord(piece[0]) >= 0x3040:
-                found.extend(one for one in STOP_SIGNS.sub(" ", piece).split() if len(one) > 1)
-            elif piece not in STOP and len(piece) > 2 and piece.isalpha():
+                found.extend(one for one in phrases.signs.sub(" ", piece).split() if len(one) > 1)
+            elif piece not in phrases.stop and len(piece) > 2 and piece.isalpha():
                 found.append(piece)
     return found
 
@@ -237,15 +234,15 @@ def _wish(message: str, rest: str) -> str:
     return " ".join(message.split())[:500] if rest else ""
 
 
-def _rank(folded: str) -> int:
-    match = RANK.search(folded)
+def _rank(folded: str, phrases: Phrases) -> int:
+    match = phrases.rank.search(folded)
     if not match:
         return 0
     return int(match["n"]) if match["n"] else RANKS[match["en"] or match["zh"]]
 
 
-def _count(folded: str) -> int:
-    match = COUNT.search(folded)
+def _count(folded: str, phrases: Phrases) -> int:
+    match = phrases.count.search(folded)
     if not match or folded[max(match.start() - 1, 0)] in "第这那每":
         return 0
     word = match["en"] or match["zh"]
@@ -257,7 +254,7 @@ def _count(folded: str) -> int:
 def _relative(folded: str, lexicon: Lexicon) -> dict[str, int]:
     """By attribute of the catalogue: -1 for less, +1 for more."""
     found = {}
-    for about, words in table("relative").items():
+    for about, words in lexicon.pack.relative.items():
         attribute = lexicon.numbers.get(about) or (about if lexicon.scale(about) else None)
         for sign, listed in zip((-1, 1), words, strict=True):
             if attribute and any(_has(folded, one) for one in listed):
@@ -269,8 +266,8 @@ def _no_relative(folded: str, found: dict[str, int], lexicon: Lexicon) -> list[s
     """What is to be less or more and the catalogue does not have; "cheaper than 20" is a range."""
     return [
         about
-        for about, words in table("relative").items()
-        if about in ("price", "abv", "year")
+        for about, words in lexicon.pack.relative.items()
+        if about in lexicon.pack.numbers
         and about not in lexicon.numbers
         and any(_has(folded, one) for two in words for one in two)
     ]
@@ -282,9 +279,9 @@ def _has(folded: str, words: str) -> bool:
     return re.search(rf"\b{re.escape(words)}\b(?! than \d)", folded) is not None
 
 
-def _without_labels(text: str) -> str:
+def _without_labels(text: str, phrases: Phrases) -> str:
     """A text with spaces for the words that name an attribute or compare: what they mean was read already."""
-    return LABELS.sub(lambda match: " " * len(match.group()), text)
+    return phrases.labels.sub(lambda match: " " * len(match.group()), text)
 
 
 def _without_relative(wanted: tuple[Choice, ...], relative: dict[str, int], lexicon: Lexicon) -> tuple[Choice, ...]:

@@ -7,17 +7,16 @@ from collections.abc import Mapping, Sequence
 from zhiyin.item import Item
 from zhiyin.languages.messages import messages
 from zhiyin.understanding.conversation import Ask
-from zhiyin.understanding.lexicon import table
 from zhiyin.understanding.numbers import Range
 
-ABOUT = {"price": "chat.about.price", "abv": "chat.about.abv", "year": "chat.about.year"}
+ABOUT = {"price": "chat.about.price", "year": "chat.about.year"}
 
 MOST = 6
 """Values of one choice that are named."""
 
 
 class Voice:
-    """Sentences in one language. labels: what attributes are called, by name or "language.name" (as Templates has them)."""
+    """Sentences in one language. labels: what attributes are called, by name or "language.name" (as packs have them)."""
 
     def __init__(self, language: str, labels: Mapping[str, str] | None = None) -> None:
         self.say = messages(language)
@@ -25,8 +24,7 @@ class Voice:
 
     def label(self, attribute: str) -> str:
         """What an attribute is called."""
-        named = self.labels.get(f"{self.say.code}.{attribute}") or self.labels.get(attribute)
-        return named or table("names").get(self.say.code, {}).get(attribute) or attribute.replace("_", " ")
+        return self.say.label(attribute, self.labels)
 
     def _joined(self, values: Sequence[str]) -> str:
         more, listed = len(values) - MOST, self.say.listed(values[:MOST])
@@ -80,7 +78,7 @@ class Voice:
 
     def missing(self, about: Sequence[str]) -> str:
         """What was asked about that the catalogue says nothing of."""
-        named = [self.say(ABOUT[one]) if one in ABOUT else one for one in about]
+        named = [self.say(ABOUT[one]) if one in ABOUT else self.label(one) for one in about]
         return self.say("chat.missing", about=self.say("text.or").join(named))
 
     def facts(self, item: Item, ask: Ask) -> str:

@@ -21,6 +21,8 @@ class Titles:
     def __init__(self, items: Items) -> None:
         self.folded: list[str] = ["" if row.hidden else fold(row.title) for row in items.rows]
         self._names: list[str] = ["" if row.hidden else fold(_BRACKETS.sub(" ", row.title)) for row in items.rows]
+        self._fillers = words_in("fillers").union(items.pack.nouns)
+        self.pack = items.pack
         self.postings: dict[str, list[int]] = {}
         for position, title in enumerate(self.folded):
             for word in dict.fromkeys(_words(title)):
@@ -31,7 +33,7 @@ class Titles:
         """The titles of a catalogue, read once per state of it."""
         tags = items.tags
         kept = _TITLES.get(tags)
-        if kept is None or len(kept.folded) != len(items):
+        if kept is None or kept.pack is not items.pack or len(kept.folded) != len(items):
             kept = _TITLES[tags] = cls(items)
         return kept
 
@@ -40,7 +42,7 @@ class Titles:
 
         What most of the phrase's weight agrees on is meant, and among such titles the one with the least besides.
         """
-        words = [word for word in dict.fromkeys(_words(fold(phrase))) if word not in words_in("fillers")]
+        words = [word for word in dict.fromkeys(_words(fold(phrase))) if word not in self._fillers]
         weights = {word: 1 / len(self.postings[word]) ** 0.5 for word in words if word in self.postings}
         if not weights:
             return -1

@@ -130,7 +130,7 @@ def _blanked(items: Items, places: Sequence[int]) -> tuple[Items, list[Item]]:
     vectors = {space: np.array(matrix) for space, matrix in items.vectors.items()}
     for matrix in vectors.values():
         matrix[list(places)] = 0
-    return Items(rows, vectors), before
+    return Items(rows, vectors, items.pack), before
 
 
 def _with_tombstones(ids: Sequence[str], places: Sequence[int]) -> list[str]:

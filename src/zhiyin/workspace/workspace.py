@@ -1,7 +1,7 @@
 """Workspace: one folder that holds a user's store, caches and versions, and the jobs that run on it.
 
 zhiyin.db            events, items, users (another URL can take its place: PostgreSQL)
-zhiyin.toml          settings of the language model, where there is one; llm.db what it said and cost
+zhiyin.toml          the pack of words, settings of the language model, where there are any; llm.db what it said and cost
 vectors.db           encoded texts by content, so that nothing is encoded twice
 versions/0001/ …     fitted recommenders (see version.py); `current` names the one that serves. One that cannot be read is
                      passed over by name, and stops nothing
@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -29,6 +28,8 @@ from zhiyin.encoders.cache import encode_items
 from zhiyin.errors import DataError, SavedVersionError, SettingError
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.source import shows_unlisted, unlisted_said
+from zhiyin.packs.named import FILE, name_pack, named_pack, said_in
+from zhiyin.packs.pack import Pack
 from zhiyin.parts import allowed_parts
 from zhiyin.ports import Erasure, Speaking
 from zhiyin.progress import Progress, silent
@@ -113,14 +114,14 @@ class Workspace(SavedVersions):
 
     def events(self) -> dict[str, Any]:
         """The [events] table of the folder's zhiyin.toml; what a recipe says of events wins over it. Raises SettingError."""
-        path = self.folder / "zhiyin.toml"
-        try:
-            table = tomllib.loads(path.read_text("utf-8")).get("events", {}) if path.is_file() else {}
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingError(f"{path}: not valid TOML: {error}") from error
+        table = said_in(self.folder).get("events", {})
         if not isinstance(table, dict):
-            raise SettingError(f"{path}: events = {table!r}: must be a table, [events]")
+            raise SettingError(f"{self.folder / FILE}: events = {table!r}: must be a table, [events]")
         return table
+
+    def pack(self) -> Pack:
+        """The words of the domain, see packs.named. Raises SettingError."""
+        return named_pack(self.folder)
 
     def _here(self, recipe: Recipe) -> Recipe:
         """A recipe with what this folder says of events, where it does not say it itself."""
@@ -133,9 +134,10 @@ class Workspace(SavedVersions):
         return look_at_store(self.store, self.folder / "quarantine", self.clock())
 
     def ingest_demo(self, name: str, progress: Progress = silent) -> None:
-        """One of the built-in data sets into the store, unless it is there already."""
+        """One of the built-in data sets into the store, unless it is there already, and its pack where none is named."""
         from zhiyin.ingest.demo import ingest_demo
 
+        name_pack(self.folder, name)
         if self.store.meta.get("demo") == name:
             progress(f"{name}: already ingested")
             return
@@ -147,6 +149,7 @@ class Workspace(SavedVersions):
         progress("read events and items from the store")
         weights, show = EventWeights.from_table(recipe.events), shows_unlisted(recipe.recommender.filter)
         dataset = dataset_from_store(self.store, weights, None, self.clock(), show)
+        dataset = replace(dataset, items=dataset.items.with_pack(self.pack()))
         if not len(dataset.interactions):
             raise DataError(f"{self.folder}: the store holds no interactions; run `zhiyin ingest FILES…` first")
         if undated := int((~dataset.dated).sum()):
@@ -262,6 +265,8 @@ class Workspace(SavedVersions):
         recipe = self._here(
             load_version(self.versions_folder / (version or self.current()), allowed_parts(self.folder))
         )
+        made = recipe.recommender
+        made.serve(made.items.with_pack(self.pack()), made.users, made.known)
         self._speak(recipe)
         return recipe
 

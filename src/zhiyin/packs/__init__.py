@@ -1,0 +1,1 @@
+"""Packs: what belongs to a domain and not to the package, as data."""
