@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from zhiyin.data.weights import EventWeights
 from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item, Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.part import part
 from zhiyin.query import Query
 from zhiyin.recipe import read_recipe
@@ -107,7 +109,8 @@ def made_engine() -> Engine:
     store.catalog.put(made_items())
     store.log.append(made_events())
     recipe = read_recipe(RECIPE)
-    recipe.recommender.fit(dataset_from_store(store, EventWeights.from_table({}), None))
+    dataset = dataset_from_store(store, EventWeights.from_table({}), None)
+    recipe.recommender.fit(replace(dataset, items=dataset.items.with_pack(load_pack("wines", Path()))))
     return Engine(recipe, store, version="0001")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from page_server import HOSTILE
 from page_visit import Visit
+
+from zhiyin.packs.pack import load_pack
 
 pytestmark = pytest.mark.browser
 
@@ -230,3 +234,11 @@ def test_a_server_that_is_gone_is_said_and_found_again(visit: Visit) -> None:
     visit.page.wait_for_selector("[data-shelf=for_you] [data-item]")
     assert visit.page.locator("#banner").is_hidden()
     visit.complaints.clear()  # the browser logs the cuts
+
+
+def test_attributes_are_called_as_the_pack_calls_them_in_the_language_of_the_page(visit: Visit) -> None:
+    visit.go("lang=zh")
+    visit.page.locator(".card-open").first.click()
+    facts = visit.page.locator("dialog[open] dl.facts dt").all_inner_texts()
+    assert {"类型", "国家", "葡萄品种", "酒精度"} <= set(facts)
+    assert visit.page.locator("#q").get_attribute("placeholder") == load_pack("wines", Path()).examples["zh.search"]

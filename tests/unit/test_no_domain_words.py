@@ -23,9 +23,6 @@ STILL = frozenset(
         "data/reading/layouts.py",
         "data/reading/names.py",
         "data/reading/separated.py",
-        "serving/web/js/cards.js",
-        "serving/web/js/i18n.js",
-        "serving/web/js/label.js",
         "text/attributes.py",
     ]
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
 from zhiyin.errors import SettingError
 from zhiyin.ingest.demo import demo_names
@@ -12,9 +15,14 @@ from zhiyin.item import Item, Items
 from zhiyin.languages.messages import language_codes, messages
 from zhiyin.packs.named import name_pack
 from zhiyin.packs.pack import Pack, general, load_pack, pack_names, read_pack
+from zhiyin.serving.app import create_app
+from zhiyin.serving.domain import domain_module
 from zhiyin.understanding.reading import read
 from zhiyin.understanding.saying import Voice
 from zhiyin.workspace.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "flow"))
+from page_like import engine_over
 
 HERE = Path(__file__).parent
 
@@ -132,6 +140,31 @@ def test_the_words_of_a_pack_are_read_and_said_and_those_of_another_are_not() ->
     assert messages("zh").label("leaf_style", {"zh.leaf_style": "条索"}, items.pack.labels) == "条索", (
         "the recipe first"
     )
+
+
+def test_the_page_is_told_the_names_the_recipe_gives_before_the_packs_before_the_usual_ones() -> None:
+    given = {**tea().labels, "zh.leaf_style": "条索", "picked": "harvest", "xx.picked": "nothing"}
+    text = domain_module(
+        tea('telling = ["leaf_style"]\n[inks]\n"smoky" = "slate"\n[examples.zh]\nsearch = "浓的"\n'), given
+    )
+    said = json.loads(text.removeprefix("export const DOMAIN = ").removesuffix(";\n"))
+    assert said["labels"].keys() == said["examples"].keys() == set(language_codes())
+    assert [said["labels"]["zh"][name] for name in ("leaf_style", "picked", "price")] == ["条索", "harvest", "价格"]
+    assert said["labels"]["en"]["picked"] == "harvest"
+    assert said["telling"][0] == "leaf_style"
+    assert said["inks"]["smoky"] == "slate"
+    assert said["examples"]["zh"] == {"search": "浓的"}
+    assert "price" in said["prices"]
+
+
+def test_the_server_sends_the_page_the_domain_of_what_serves() -> None:
+    engine = engine_over(TEAS)
+    with TestClient(create_app(engine)) as client:
+        answer = client.get("/web/js/domain.js")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert answer.text == domain_module(general(), {})
+    engine.close()
 
 
 def test_a_catalogue_keeps_its_pack_when_it_moves_and_does_not_give_it_away() -> None:

@@ -18,7 +18,8 @@ import zhiyin
 from zhiyin.errors import ZhiyinError
 from zhiyin.serving.audit import Audited
 from zhiyin.serving.callers import Callers
-from zhiyin.serving.chat import make_chat
+from zhiyin.serving.chat import labels_of, make_chat
+from zhiyin.serving.domain import domain_module
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.failures import refusal_of
 from zhiyin.serving.feedback import sentence
@@ -69,12 +70,16 @@ def create_app(engine: Engine) -> FastAPI:
     forget_with(engine)
     if audited.audit is not None:
         engine.on_forget.append(audited.audit.forget)
-    app.mount("/web", Assets(directory=WEB, check_dir=False), name="web")
+    app.mount("/web", Assets(lambda: _domain(engine), directory=WEB, check_dir=False), name="web")
     app.add_middleware(IdPaths)
     app.add_middleware(Gate, settings=settings, callers=callers, measurements=app.state.measurements)
     if settings.origins:
         app.add_middleware(CORSMiddleware, **_cors(sorted(settings.origins)))
     return app
+
+
+def _domain(engine: Engine) -> str:
+    return domain_module(engine.live.recommender.items.pack, labels_of(engine))
 
 
 def _cors(origins: list[str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from zhiyin.serving import wire, wire_out
 from zhiyin.serving.audit import Audited
 from zhiyin.serving.bodies import message, takes
 from zhiyin.serving.callers import Callers, address_of
+from zhiyin.serving.domain import MODULE
 from zhiyin.serving.engine import Engine
 from zhiyin.serving.keys import Key
 from zhiyin.serving.pools import Pools
@@ -40,12 +42,21 @@ LANGUAGES = "js/languages.js"
 
 
 class Assets(StaticFiles):
-    """The page's files: always asked for again, answered 304 when unchanged, so that an update shows at once."""
+    """The page's files: always asked for again, answered 304 when unchanged, so that an update shows at once.
+
+    domain: makes the module of what serves now, see domain_module.
+    """
+
+    def __init__(self, domain: Callable[[], str], **given: Any) -> None:
+        super().__init__(**given)
+        self.domain = domain
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """See StaticFiles."""
-        if Path(path).as_posix() == LANGUAGES and scope["method"] in ("GET", "HEAD"):
-            return Response(languages_module(), media_type="text/javascript", headers={"cache-control": "no-cache"})
+        modules: dict[str, Callable[[], str]] = {LANGUAGES: languages_module, MODULE: self.domain}
+        made = modules.get(Path(path).as_posix())
+        if made is not None and scope["method"] in ("GET", "HEAD"):
+            return Response(made(), media_type="text/javascript", headers={"cache-control": "no-cache"})
         response = await super().get_response(path, scope)
         fonts = path.endswith(".woff2")
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if fonts else "no-cache"

@@ -1,11 +1,12 @@
 // One item as a card: its label, title, traits, the reason, and what one can say about it.
 
 import { h, icon } from "./dom.js";
+import { DOMAIN } from "./domain.js"; // made by the server of the pack that serves
 import { attributeName, quantity, t } from "./i18n.js";
 import { face } from "./picture.js";
 
 const MAX_TRAITS = 3;
-const TELLING = ["type", "genres", "category", "grapes", "country", "year", "price"]; // what tells most, where there is such a thing
+const TELLING = DOMAIN.telling; // what tells most, where there is such a thing
 
 /** The first values of an item's attributes as one quiet line. */
 export function traitLine(item) {
@@ -13,7 +14,7 @@ export function traitLine(item) {
   const ordered = [...TELLING.filter((name) => names.includes(name)), ...names.filter((name) => !TELLING.includes(name))];
   const values = ordered.map((name) => {
     const value = item.attributes[name];
-    if (typeof value === "number") return `${attributeName(name)} ${quantity(name, value)}`; // a bare number says nothing
+    if (typeof value === "number") return `${attributeName(name)} ${quantity(name, value, item.attributes.currency)}`; // a bare number says nothing
     return Array.isArray(value) ? value[0] : value;
   });
   return values.filter((value) => typeof value === "string" && value).slice(0, MAX_TRAITS).join(" · ");

@@ -1,7 +1,7 @@
 // The conversation: what one says in words, and what comes back, as it comes.
 
 import { byId, h, icon, put } from "./dom.js";
-import { t } from "./i18n.js";
+import { example, t } from "./i18n.js";
 import { talk } from "./chat_wire.js";
 import { loadProfile, load } from "./actions.js";
 import { face } from "./picture.js";
@@ -15,7 +15,7 @@ const CHANGING = new Set(["like", "dislike"]);
 export function drawChat(root, on) {
   if (talked.user !== state.user.id) Object.assign(talked, { id: null, turns: [], busy: false, user: state.user.id });
   const field = h("input", {
-    id: "chat-field", type: "text", maxlength: "1000", autocomplete: "off", enterkeyhint: "send", placeholder: t("chat_hint"), aria: { label: t("chat_label") },
+    id: "chat-field", type: "text", maxlength: "1000", autocomplete: "off", enterkeyhint: "send", placeholder: example("chat") ?? t("chat_hint"), aria: { label: t("chat_label") },
     value: byId("chat-field")?.value ?? "",
   });
   const submit = (event) => { event.preventDefault(); const said = field.value.trim(); if (said && !talked.busy) { field.value = ""; say(said, on); } };

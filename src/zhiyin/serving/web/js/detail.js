@@ -12,11 +12,11 @@ export function dialogHead(dialog, id, title) {
     h("button", { type: "button", class: "round", data: { act: "close" }, aria: { label: t("close") }, onclick: () => dialog.close() }, icon("close")));
 }
 
-const valueText = (name, value) => (Array.isArray(value) ? value.join(", ") : typeof value === "number" ? quantity(name, value) : String(value));
+const valueText = (name, value, currency) => (Array.isArray(value) ? value.join(", ") : typeof value === "number" ? quantity(name, value, currency) : String(value));
 
 function attributes(item) {
   const rows = Object.entries(item.attributes).filter(([, value]) => value !== "" && value !== null);
-  return h("dl", { class: "facts" }, rows.flatMap(([name, value]) => [h("dt", {}, attributeName(name)), h("dd", {}, valueText(name, value))]));
+  return h("dl", { class: "facts" }, rows.flatMap(([name, value]) => [h("dt", {}, attributeName(name)), h("dd", {}, valueText(name, value, item.attributes.currency))]));
 }
 
 function reasons(item) {

@@ -1,5 +1,6 @@
 // Which language the page speaks, and its sentences.
 
+import { DOMAIN } from "./domain.js"; // made by the server of the pack that serves
 import { LANGUAGES } from "./languages.js"; // made by the server of src/zhiyin/languages
 
 let language = "en";
@@ -42,13 +43,22 @@ export const has = (key) => key in LANGUAGES[language].texts;
 
 /** The name of an attribute as people read it: translated where it is a known one, else with its underscores undone. */
 export function attributeName(name) {
-  const key = `attr_${name.toLowerCase()}`;
-  if (has(key)) return t(key);
-  const words = name.replace(/[_-]+/g, " ").trim();
+  const names = DOMAIN.labels[language];
+  const known = [name, name.toLowerCase()].find((one) => Object.hasOwn(names, one));
+  const words = known === undefined ? name.replace(/[_-]+/g, " ").trim() : names[known];
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-export const quantity = (name, value) => (/year|vintage/i.test(name) ? String(value) : number(value, 2)); // a year is no amount
+/** The pack's example of what may be written in a field, undefined where it has none. */
+export const example = (field) => DOMAIN.examples[language][field];
+
+/** A number of an item: a year is no amount, and a price has a currency, the item's own or the pack's, where one is known. */
+export function quantity(name, value, currency) {
+  if (/year/i.test(name) || DOMAIN.years.includes(name)) return String(value);
+  const code = [currency, DOMAIN.currency].find((one) => /^[A-Z]{3}$/.test(one ?? ""));
+  if (!code || !DOMAIN.prices.includes(name)) return number(value, 2);
+  return new Intl.NumberFormat(LANGUAGES[language].tag, { style: "currency", currency: code }).format(value);
+}
 
 export const number = (value, digits = 0) =>
   new Intl.NumberFormat(LANGUAGES[language].tag, { maximumFractionDigits: digits }).format(value);

@@ -2,13 +2,9 @@
 // attribute plucks one string with a harmonic of its own, so that items which share attributes look alike.
 
 import { h, s } from "./dom.js";
+import { DOMAIN } from "./domain.js"; // made by the server of the pack that serves
 
 const INKS = ["garnet", "straw", "rose", "silver", "amber", "jade", "indigo", "plum", "slate"];
-const WORDS = {
-  red: "garnet", garnet: "garnet", white: "straw", gold: "straw", yellow: "straw", "rosé": "rose", rose: "rose", pink: "rose",
-  sparkling: "silver", silver: "silver", dessert: "amber", port: "amber", orange: "amber", green: "jade", blue: "indigo", purple: "plum", black: "slate",
-  drama: "indigo", comedy: "straw", horror: "slate", romance: "rose", thriller: "plum", action: "garnet", animation: "jade", documentary: "silver",
-};
 const TONES = ["light", "light", "deep", "bare"]; // papers, so that a shelf of one colour still has a rhythm
 const WIDTH = 240, HEIGHT = 160, STRINGS = 7;
 
@@ -27,8 +23,8 @@ const traits = (item) =>
 export function inkOf(item) {
   const values = Object.values(item.attributes).flat().filter((value) => typeof value === "string");
   const words = [...values.slice(0, 4), item.title].flatMap((value) => value.toLowerCase().split(/[^\p{L}]+/u));
-  const word = words.find((one) => one in WORDS);
-  return word ? WORDS[word] : INKS[hash(values[0] ?? item.title) % INKS.length];
+  const word = words.find((one) => Object.hasOwn(DOMAIN.inks, one));
+  return word ? DOMAIN.inks[word] : INKS[hash(values[0] ?? item.title) % INKS.length];
 }
 
 function wave(x, harmonic, amplitude, phase) {

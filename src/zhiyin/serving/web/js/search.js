@@ -1,7 +1,7 @@
 // The field at the top: search finds items, a wish tunes the person's own list.
 
 import { byId, h, icon, put } from "./dom.js";
-import { t } from "./i18n.js";
+import { example, t } from "./i18n.js";
 import { card, skeletons } from "./cards.js";
 import { slide } from "./motion.js";
 import { state } from "./state.js";
@@ -9,7 +9,7 @@ import { state } from "./state.js";
 /** The field. on: { search(q), wish(text) }. */
 export function drawFinder(root, on) {
   const field = h("input", {
-    id: "q", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "300", enterkeyhint: "search", placeholder: t("search_hint"),
+    id: "q", type: "search", autocomplete: "off", spellcheck: "false", maxlength: "300", enterkeyhint: "search", placeholder: example("search") ?? t("search_hint"),
     value: byId("q")?.value ?? "", aria: { label: t("search_label"), describedby: "finder-help" },
   });
   const submit = (event) => { event.preventDefault(); on.search(field.value.trim()); };
