@@ -8,6 +8,11 @@ import os
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, settings
+
+# No test is timed: what is slow on a busy machine is not wrong.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 os.environ.setdefault("ZHIYIN_ALLOW_PARTS", "near_text")  # our own part outside the package may be in saved versions
 
