@@ -71,7 +71,7 @@ def cut(rows):
 
 @given(rows=EVENTS, later=EVENTS)
 def test_what_was_heard_counts_as_what_was_fitted(rows, later):
-    assume(len({person for person, _, _ in later}) >= 5)
+    assume(len({person for person, _, _ in later}) >= 5 and min(day for _, _, day in later) < 8)
     every = lived(rows, later)
     part, since = cut(every)
     heard = part.scores([Query(now=100 * DAY, lately=since)])[0]
@@ -88,7 +88,7 @@ def standings(facts, asked):
 
 @given(rows=EVENTS, later=EVENTS)
 def test_rankers_read_what_was_heard_as_what_was_fitted(rows, later):
-    assume(len({person for person, _, _ in later}) >= 5)
+    assume(len({person for person, _, _ in later}) >= 5 and min(day for _, _, day in later) < 8)
     every = lived(rows, later)
     facts, since = learn_facts(dataset([row for row in every if row[2] < 45])), lately(every, 45)
     heard = standings(facts, Query(now=100 * DAY, lately=since))

@@ -11,6 +11,9 @@ from zhiyin.behaviour.lately import Lately
 from zhiyin.data.moments import DAY, HANDFUL
 from zhiyin.data.timeline import Timeline
 
+LONG = 10.0
+"""Times the longest silence known, from which nothing fades in one: what was put to rest did not grow old meanwhile."""
+
 LEAST = 1e-12
 """People below which there is nobody: what adding and taking away leaves of none."""
 
@@ -58,6 +61,24 @@ class Continued:
         """What the last person of each item of which something came counts. [half lives, taken]"""
         ages = self.end - np.minimum(self.last, self.end)
         return np.asarray(np.exp2(-ages / self.half_lives[:, None]), np.float64)
+
+
+def since_fit(timeline: Timeline, lately: Lately, now: float) -> Lately:
+    """What came after the timeline's last event and before now, as if there had been no silence between them that is LONG
+    times the longest known: else the first few to come after a rest would alone be what people take up."""
+    newest = float(timeline.times[-1])
+    recent = lately.between(newest, now)
+    if not len(recent):
+        return recent
+    longest = lately.lasting.of(timeline.times, "longest silence", lambda: _longest_silence(timeline))
+    silence = float(recent.times.min()) - newest
+    return recent if silence <= LONG * longest else recent.earlier(silence - longest, newest)
+
+
+def _longest_silence(timeline: Timeline) -> float:
+    """The longest time between two events but for a handful, which wrong dates can make; inf where so few are apart."""
+    gaps = np.sort(np.diff(timeline.times))
+    return float(gaps[-HANDFUL]) if len(gaps) >= HANDFUL and gaps[-HANDFUL] > 0 else np.inf
 
 
 def ends(timeline: Timeline, recent: Lately, now: float) -> float:

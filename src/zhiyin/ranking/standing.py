@@ -8,7 +8,7 @@ import numpy as np
 
 from zhiyin.arrays import Array, Doubles, Ints
 from zhiyin.behaviour.lately import NOTHING, Lately
-from zhiyin.data.continued import Continued, as_of, ends
+from zhiyin.data.continued import Continued, as_of, ends, since_fit
 from zhiyin.data.timeline import DAY, Timeline
 
 HALF_LIVES = (2.0, 14.0, 90.0)
@@ -67,7 +67,7 @@ def _fitted(facts: Mapping[str, Array], timeline: Timeline, moment: float, wante
 def _continued(facts: Mapping[str, Array], timeline: Timeline, moment: float, lately: Lately) -> Doubles:
     """What the fit's events and those since say, before a moment after the fit. [items + 1, columns]"""
     fitted = len(timeline.starts) - 1
-    recent = lately.between(float(timeline.times[-1]), moment)
+    recent = since_fit(timeline, lately, moment)
     if not len(recent):
         return _fitted(facts, timeline, moment, np.arange(fitted + 1, dtype=np.int32))
     counts, sums, first, last = lately.lasting.of(facts["times"], "fitted", lambda: _raw(timeline))

@@ -8,7 +8,7 @@ import numpy as np
 
 from zhiyin.arrays import NEVER, Array, Doubles, Floats
 from zhiyin.behaviour.lately import Lately
-from zhiyin.data.continued import Continued, as_of, ends, halvings
+from zhiyin.data.continued import Continued, as_of, ends, halvings, since_fit
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.timeline import Timeline
 from zhiyin.part import learned, need_fitted, part, setting
@@ -71,7 +71,7 @@ class Trending(Scorer):
 def _rising(timeline: Timeline, state: object, now: float, lately: Lately) -> Floats:
     """How much an item is taken up by more than one person, and far below by anybody; NEVER for nobody. [items, or more where
     newer ones were taken up since the fit]"""
-    recent = lately.between(float(timeline.times[-1]), now)
+    recent = since_fit(timeline, lately, now)
     several, anybody = lately.lasting.of(state, np.inf if len(recent) else now, lambda: _fitted(timeline, now))
     if len(recent):
         several, anybody = _with_lately(timeline, now, several, anybody, recent)
