@@ -11,6 +11,7 @@ descriptions must raise ILD by 5 % at no more than 1 % of NDCG.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from zhiyin.evaluation.bootstrap import Resamples
 from zhiyin.evaluation.ranking_metrics import Targets, per_user
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.demo import ingest_demo
+from zhiyin.packs.pack import load_pack
 from zhiyin.recommender import Recommender
 from zhiyin.reranking.mmr import MMR
 from zhiyin.retrieval.dense import Dense
@@ -41,9 +43,9 @@ def main() -> None:
     store = MemoryStore()
     ingest_demo("wines", store)
     split = leave_one_out(dataset_from_store(store, EventWeights(), None))
-    items = split.test_fit.items
+    items = split.test_fit.items.with_pack(load_pack("wines", Path()))
     own = [item.content() for item in items.rows]
-    three = [described(item, Voice("en")).texts() for item in items.rows]
+    three = [described(item, Voice("en", items.pack.labels), items.pack.telling).texts() for item in items.rows]
     print(
         f"distinct-2: own texts {distinct_pairs(own):.3f}, three descriptions {distinct_pairs(text for them in three for text in them):.3f}"
     )

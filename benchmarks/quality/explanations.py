@@ -26,6 +26,7 @@ from zhiyin.explanation.templates import joined
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.ingest.demo import ingest_demo
 from zhiyin.item import Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.progress import silent
 from zhiyin.query import Query
 from zhiyin.recipe import load_recipe
@@ -108,7 +109,8 @@ def demo_dataset(name: str) -> Dataset:
     """A built-in data set."""
     store = MemoryStore()
     ingest_demo(name, store)
-    return dataset_from_store(store, EventWeights(), None)
+    dataset = dataset_from_store(store, EventWeights(), None)
+    return replace(dataset, items=dataset.items.with_pack(load_pack(name, Path())))
 
 
 if __name__ == "__main__":

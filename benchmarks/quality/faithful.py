@@ -23,6 +23,7 @@ from zhiyin.explanation.faithful import faithful
 from zhiyin.explanation.templates import Templates
 from zhiyin.ingest.demo import demo_files
 from zhiyin.item import Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.profile import History, Profile
 from zhiyin.query import Query
 
@@ -37,7 +38,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     given = parser.parse_args()
     for name in given.data:
-        items = Items.of(items_of(demo_files(name)["items"]))
+        items = Items.of(items_of(demo_files(name)["items"])).with_pack(load_pack(name, Path()))
         rows = np.arange(len(items), dtype=np.int32)
         everything = History(
             rows, rows.astype(float), np.ones(len(rows), np.float32), np.full(len(rows), CODES["like"], np.uint8)

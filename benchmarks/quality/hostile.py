@@ -22,6 +22,7 @@ from zhiyin.encoders.cache import encode_items
 from zhiyin.encoders.e5 import E5
 from zhiyin.ingest.demo import demo_files
 from zhiyin.item import Item, Items
+from zhiyin.packs.pack import load_pack
 from zhiyin.serving.search import Search
 
 HERE = Path(__file__).parent
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=24)
     parser.add_argument("--vectors", type=Path, default=HERE / "per_user" / "vectors.db", help="where vectors are kept")
     given = parser.parse_args()
-    items, encoder = Items.of(items_of(demo_files("wines")["items"])), E5()
+    items, encoder = Items.of(items_of(demo_files("wines")["items"])).with_pack(load_pack("wines", Path())), E5()
     encode_items(items, "text", encoder, given.vectors)
     search = Search(items, {"text": encoder})
     rows = [json.loads(line) for line in (HERE / "queries.jsonl").open(encoding="utf-8")][: given.queries]

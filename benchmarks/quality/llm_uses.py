@@ -32,6 +32,7 @@ from zhiyin.llm.database import Database
 from zhiyin.llm.guard import Guarded
 from zhiyin.llm.local import Local
 from zhiyin.llm.schema import parse
+from zhiyin.packs.pack import load_pack
 from zhiyin.ports import Call, LanguageModel, Message, Reply, StoredProfile
 from zhiyin.query import Query
 from zhiyin.recommender import Recommender
@@ -109,7 +110,10 @@ def descriptions(model: Timed, items: Items, rows: np.ndarray) -> None:
     kept, tags = Counter[str](), 0
     for row in rows:
         item = items[int(row)]
-        found, plain = enriched(item, items, Guarded(model), timeout=300.0), described(item, Voice("en"))
+        found, plain = (
+            enriched(item, items, Guarded(model), timeout=300.0),
+            described(item, Voice("en", items.pack.labels), items.pack.telling),
+        )
         kept.update(
             name
             for name in ("summary", "facts", "occasion", "audience")
@@ -202,7 +206,7 @@ def main() -> None:
     given = parser.parse_args()
     store = MemoryStore()
     ingest_demo("wines", store)
-    items = Items.of(store.catalog.all())
+    items = Items.of(store.catalog.all()).with_pack(load_pack("wines", Path()))
     local: LanguageModel = Local(given.model)
     local.complete(Call([Message("user", "hello")], max_tokens=1))
     model = Timed(Cached(local, Database(given.kept)) if given.kept else local)

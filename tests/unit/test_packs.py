@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from zhiyin.errors import SettingError
+from zhiyin.event import Event
 from zhiyin.ingest.demo import demo_names
 from zhiyin.item import Item, Items
 from zhiyin.languages.messages import language_codes, messages
@@ -176,3 +177,20 @@ def test_a_catalogue_keeps_its_pack_when_it_moves_and_does_not_give_it_away() ->
     assert plain.pack is general()
     assert read("smoky", moved).wanted
     assert not read("smoky", plain).wanted
+
+
+def test_what_serves_has_the_pack_of_its_folder_as_it_is_now_and_nothing_is_fitted_again(tmp_path: Path) -> None:
+    space = Workspace(tmp_path / "space")
+    space.store.catalog.put(TEAS)
+    space.store.log.append([Event(f"u{one}", "a", "like", 1e9 + one, event_id=f"e{one}") for one in range(9)])
+    recipe = tmp_path / "plain.toml"
+    recipe.write_text('name = "plain"\n[[retrieve]]\nuse = "popular"\n', "utf-8")
+    version = space.fit(str(recipe))
+    assert space.load().recommender.items.pack is general()
+    (space.folder / "pack.toml").write_text(TEA, "utf-8")
+    (space.folder / "zhiyin.toml").write_text('pack = "pack.toml"\n', "utf-8")
+    made = space.load().recommender
+    assert read("smoky", made.items).wanted
+    assert made.known == len(TEAS)
+    assert space.fit(str(recipe)) == version
+    space.store.close()

@@ -130,7 +130,7 @@ def enrich(
 
     space = Workspace(workspace)
     rows = [one for one in space.store.catalog.all() if not one.hidden]
-    items, model = Items.of(rows), space.models.of("enrichment")
+    items, model = Items.of(rows).with_pack(space.pack()), space.models.of("enrichment")
     done = 0
     with Console(errors=True) as console:
         told = partial(console.progress, "describe items")
