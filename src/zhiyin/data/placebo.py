@@ -48,3 +48,11 @@ def dealt_out(dataset: Dataset, seed: int = 0) -> Dataset:
         times = np.minimum(np.floor(times / DAY) * DAY + within, dataset.as_of)
     columns = (table.users, table.items, times, table.weights, table.kinds, table.values, contexts)
     return replace(dataset, interactions=Interactions.sort(*columns))
+
+
+def exchanged(dataset: Dataset, seed: int = 0) -> Dataset:
+    """What people registered with dealt out anew among those who registered anything: nobody's goes with what they like."""
+    names = [user for user, told in dataset.user_attributes.items() if told]
+    order = np.random.default_rng(seed).permutation(len(names)).tolist()
+    dealt = {user: dataset.user_attributes[names[other]] for user, other in zip(names, order, strict=True)}
+    return replace(dataset, user_attributes={**dataset.user_attributes, **dealt})

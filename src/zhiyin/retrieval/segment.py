@@ -12,6 +12,7 @@ from zhiyin.data.dataset import Dataset
 from zhiyin.data.segments import Segments, said
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
+from zhiyin.retrieval.recency import fitting_half_life, halvings, with_tail
 from zhiyin.retrieval.segment_worth import shrinkages
 from zhiyin.stages import Scorer
 
@@ -21,7 +22,7 @@ CLAIMED = 3
 
 @part
 class Segment(Scorer):
-    """Counts of people, corrected by how much more usual an item is among those who registered with the same.
+    """How popular items are now, corrected by how much more usual each is among those who registered with the same.
 
     For each attribute of the person (country, gender, age group, interests) the people of the same value who took the item up are held
     against how many would have if it were liked everywhere alike, with so many people added to both as, on people held
@@ -45,7 +46,8 @@ class Segment(Scorer):
         self.added = shrinkages(table, likes, self.drawn)
         kept = np.flatnonzero([name in self.added for name, _ in table.names])
         self.names = [list(table.names[at]) for at in kept]
-        self.popularity = dataset.popularity()
+        clock = dataset.has_clock and len(dataset.takers) > 0
+        self.popularity = with_tail(halvings(dataset, fitting_half_life(dataset))) if clock else dataset.popularity()
         members = table.members.tocsc()[:, kept]
         self.counts = sparse.csr_matrix(members.T @ likes, dtype=np.float32)
         self.usual = {}
