@@ -121,6 +121,8 @@ def tea(text: str = TEA) -> Pack:
 def test_a_shop_without_a_pack_has_its_topics_from_its_catalogue_in_both_languages() -> None:
     items = Items(TEAS)
     assert read("a dark roast under 20 euros", items).wanted == (("leaf_style", ("dark_roast",)),)
+    painted = Items([Item("x", "Bowl", "", {"colour": "Red"}), Item("y", "Cup", "", {"colour": "Blue"})])
+    assert read("红色的碗，不要蓝的", painted).wanted == (("colour", ("Red",)),)
     assert read("不要云南的", items).unwanted == (("origin", "云南"),)
     assert read("steep minutes under 3", items).ranges.keys() == {"steep_minutes"}, "a column is called by its name"
     assert {name for row in TEAS for name, _ in row.tags()} == {"leaf_style", "origin"}
