@@ -45,13 +45,13 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
-def learned(users: tuple[int, ...] = ()) -> Any:
+def learned(users: tuple[int, ...] = (), added: bool = False) -> Any:
     """Declare a learned field: an array, sparse matrix, dict of arrays or JSON value, None until the part is fitted.
 
     users: the axes along which the field has a place for each user; a user who is erased is emptied out of them. Law: a
-    field that has such an axis says so.
+    field that has such an axis says so. added: versions saved before there was such a field are read, with None for it.
     """
-    metadata = {"learned": True, "users": users}
+    metadata = {"learned": True, "users": users, "added": added}
     return dataclasses.field(default=None, init=False, repr=False, compare=False, metadata=metadata)
 
 

@@ -1,5 +1,6 @@
 """What happens after the fit counts in trending as it will once it is fitted."""
 
+import json
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +14,7 @@ from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import build
 from zhiyin.data.moments import DAY
 from zhiyin.data.weights import EventWeights
+from zhiyin.errors import SavedVersionError
 from zhiyin.event import Event
 from zhiyin.ingest.build import dataset_from_store
 from zhiyin.item import Item, Items
@@ -20,9 +22,11 @@ from zhiyin.query import Query
 from zhiyin.ranking.features import Features, learn_facts
 from zhiyin.ranking.standing import ITEM_COLUMNS
 from zhiyin.recipe import read_recipe
+from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.trending import Trending
 from zhiyin.serving.engine import Engine
 from zhiyin.stores.memory import MemoryStore
+from zhiyin.workspace.saving import load_part, save_part
 
 ITEMS = Items([Item(f"i{at}") for at in range(6)])
 START = 1_700_000_000.0
@@ -77,6 +81,17 @@ def test_what_was_heard_counts_as_what_was_fitted(rows, later):
     heard = part.scores([Query(now=100 * DAY, lately=since)])[0]
     known = fitted(every).scores([Query(now=100 * DAY)])[0]
     np.testing.assert_allclose(heard, known, rtol=1e-4, atol=1e-5)
+
+
+@given(rows=EVENTS, later=EVENTS)
+def test_popular_counts_what_was_heard_as_what_was_fitted(rows, later):
+    every = lived(rows, later)
+    part = Popular().fit(dataset([row for row in every if row[2] < 45]))
+    since, known = lately(every, 45), Popular().fit(dataset(every))
+    for _ in range(2):
+        heard = part.scores([Query(now=100 * DAY, lately=since), Query(now=44.5 * DAY, lately=since)])
+        assert heard[0].tolist() == known.counts.tolist()
+        assert heard[1].tolist() == part.counts.tolist()
 
 
 def standings(facts, asked):
@@ -213,3 +228,22 @@ def test_an_item_that_comes_after_its_events_has_them_counted():
     living.engine.put_items([Item("late", "Late")])
     assert living.listed(living.engine)[0][0] == "late"
     assert living.listed(living.open()) == living.listed(living.engine)
+
+
+def test_a_version_of_before_is_read_and_stands_as_of_its_fit(tmp_path):
+    """What a part learned before it had a field of its own for when it counted."""
+    rows = [(person, person % 3, 1 + person % 4) for person in range(20)]
+    part = Popular().fit(dataset(rows))
+    save_part(part, tmp_path)
+    told = json.loads((tmp_path / "settings.json").read_text())
+
+    def without(field):
+        state = {name: one for name, one in told["state"].items() if name != field}
+        (tmp_path / "settings.json").write_text(json.dumps({**told, "state": state}))
+        return load_part(tmp_path)
+
+    asked = Query(now=99 * DAY, lately=lately([*rows, *((person, 5, 10) for person in range(9))], 6))
+    assert without("until").scores([asked]).tolist() == part.scores([Query(now=99 * DAY)]).tolist()
+    assert without("nothing").scores([asked])[0, 5] == 9
+    with pytest.raises(SavedVersionError, match="damaged"):
+        without("counts")

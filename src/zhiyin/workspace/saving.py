@@ -56,7 +56,8 @@ def load_part(folder: Path, allowed: Sequence[str] | None = None) -> Any:
         part = cls(**{name: value for name, value in document["settings"].items() if name in known})
         arrays = load_file(folder / "state.safetensors") if (folder / "state.safetensors").is_file() else {}
         for field in learned_of(cls):
-            setattr(part, field.name, _unpack(field.name, document["state"][field.name], arrays))
+            if field.name in document["state"] or not field.metadata["added"]:
+                setattr(part, field.name, _unpack(field.name, document["state"][field.name], arrays))
         if isinstance(part, Verifying):
             part.verify()
     except (KeyError, TypeError, ValueError, SafetensorError) as error:
