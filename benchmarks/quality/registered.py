@@ -109,7 +109,7 @@ def newcomers_of(dataset: Dataset, share: float) -> tuple[Dataset, Cases]:
     if dataset.has_clock:
         past = time_split(dataset).test_fit
         return past, all_cases_after(dataset, past.as_of, np.inf)[1]
-    new = np.random.default_rng(0).random(len(dataset.users)) < share
+    new = np.random.default_rng(1).random(len(dataset.users)) < share
     past = dataset.only(~new[dataset.interactions.users])
     users = np.flatnonzero(new & (np.bincount(dataset.liked.users, minlength=len(new)) > 0)).astype(np.int32)
     targets = tuple(np.unique(dataset.history(int(user)).liked.items) for user in users)

@@ -1,6 +1,7 @@
 """What people who registered alike take up more than others."""
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from zhiyin.profile import Profile
 from zhiyin.query import Query
 from zhiyin.recommender import Recommender
 from zhiyin.retrieval.segment import CLAIMED, Segment
+from zhiyin.retrieval.segment_worth import shrinkages
 
 ITEMS = Items.of([Item(f"i{n}", f"Title {n}") for n in range(12)])
 
@@ -119,3 +121,22 @@ def test_fewer_than_three_people_are_not_named() -> None:
         part = Segment().fit(replace(made, user_attributes=data.user_attributes))
         told = part.counted(asking(country="Germany"), np.array([rare.vocabulary.position("rare")], np.int32))
         assert told == ((None,) if people < CLAIMED else ((("country", "Germany"), CLAIMED),))
+
+
+def test_where_only_some_people_like_anything_nothing_is_made_of_the_others() -> None:
+    """Not even where those are all that one half of the people would be."""
+    data = world()
+    half = np.random.default_rng(0).random(len(data.users)) < 0.5
+    for silent in (half, ~half):
+        few = data.only(~silent[data.interactions.users])
+        part = Segment().fit(few)
+        assert not part.speaks()
+        assert len(part.retrieve([asking(country="Germany")], 5)[0]) == 0
+
+
+def test_an_attribute_that_says_next_to_nothing_is_not_read() -> None:
+    likes = world().binary()
+    table = Segments.of(world())
+    assert set(shrinkages(table, likes)) == {"country"}
+    with patch("zhiyin.retrieval.segment_worth.LEAST", 10.0):
+        assert shrinkages(table, likes) == {}

@@ -17,6 +17,9 @@ ADDED = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 SURE = 2.0
 """Standard errors by which an attribute must say more than nothing."""
 
+LEAST = 0.002
+"""What an attribute must be worth on average, as a logarithm: what says less is not worth reading of a person."""
+
 KEPT = 4
 """Attributes that are read together, at most."""
 
@@ -27,12 +30,15 @@ ASKED, CELLS = 2000, 2_000_000
 def shrinkages(table: Segments, likes: sparse.csr_matrix, added: float = 0.0) -> dict[str, float]:
     """By attribute that says something, the people to add to its counts: added, or what says most of people held out.
 
-    What one half of the people took up must make what the other half did more usual, by SURE standard errors, beside
+    What one half of the people took up must make what the other half did more usual, by SURE standard errors and LEAST, beside
     the attributes that were taken before it. likes: csr of ones [users, items].
     """
     if not len(table) or not likes.shape[1]:
         return {}
     half = np.random.default_rng(0).random(likes.shape[0]) < 0.5
+    liking = np.diff(likes.indptr) > 0
+    if not (liking & half).any() or not (liking & ~half).any():
+        return {}
     halves = [_Half.of(table, likes, own) for own in (half, ~half)]
     found: dict[str, float] = {}
     left = list(table.attributes)
@@ -54,7 +60,9 @@ def shrinkages(table: Segments, likes: sparse.csr_matrix, added: float = 0.0) ->
 
 
 def _sure(gain: Doubles) -> bool:
-    return len(gain) > 2 and float(gain.mean()) > SURE * float(gain.std(ddof=1)) / np.sqrt(len(gain))
+    if len(gain) < 3:
+        return False
+    return float(gain.mean()) > max(SURE * float(gain.std(ddof=1)) / float(np.sqrt(len(gain))), LEAST)
 
 
 @dataclass(frozen=True)
