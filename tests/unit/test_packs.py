@@ -18,6 +18,7 @@ from zhiyin.packs.named import name_pack
 from zhiyin.packs.pack import Pack, general, load_pack, pack_names, read_pack
 from zhiyin.serving.app import create_app
 from zhiyin.serving.domain import domain_module
+from zhiyin.serving.opening import open_engine
 from zhiyin.understanding.reading import read
 from zhiyin.understanding.saying import Voice
 from zhiyin.workspace.workspace import Workspace
@@ -195,4 +196,7 @@ def test_what_serves_has_the_pack_of_its_folder_as_it_is_now_and_nothing_is_fitt
     assert read("smoky", made.items).wanted
     assert made.known == len(TEAS)
     assert space.fit(str(recipe)) == version
+    (space.folder / "pack.toml").write_text("nouns = 3\n", "utf-8")
+    with pytest.raises(SettingError, match=r"pack.toml: nouns = 3: must be a list of texts"):
+        open_engine(space)
     space.store.close()

@@ -20,8 +20,10 @@ def open_engine(workspace: Workspace, settings: Settings | None = None) -> Engin
     """An engine on a workspace's current version, or where that cannot serve on the newest one before it that can, or
     failing those on the newest after it.
 
-    Raises SavedVersionError when nothing is fitted yet, or no version can serve.
+    Raises SavedVersionError when nothing is fitted yet, or no version can serve; SettingError for a pack that cannot be
+    read.
     """
+    workspace.pack()  # of the folder and not of a version: no earlier one would help
     current, refused = workspace.current(), []
     newest = list(reversed(workspace.versions()))
     at = newest.index(current)
