@@ -261,7 +261,7 @@ class Engine:
         """A user's own edits, which win over what is inferred from the next answer on."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            self._put_profile(people.edited(stored, edit, self.clock()), stored)
+            self._put_profile(people.bounded(people.edited(stored, edit, self.clock()), stored), stored)
         return self.profile(user_id)
 
     def put_user(
@@ -273,7 +273,7 @@ class Engine:
             given = replace(
                 stored.agreeing(personalise), attributes=dict(attributes), friends=tuple(dict.fromkeys(friends))
             )
-            return self._put_profile(replace(given, updated=self.clock()), stored)
+            return self._put_profile(people.bounded(replace(given, updated=self.clock()), stored), stored)
 
     def _put_profile(self, profile: StoredProfile, now: StoredProfile | None = None) -> StoredProfile:
         """Store a profile's next version. now: what is stored, where what says the same need not be stored again."""

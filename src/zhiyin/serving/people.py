@@ -19,6 +19,9 @@ from zhiyin.understanding.summary import summary
 
 Topics = Iterable[tuple[str, str]]
 
+MOST_TEXT = 200_000
+"""Characters of a profile that a client wrote. Every edit keeps the whole of it once more, and all are exported at once."""
+
 UNCOUNTED = ("impression",)
 """Kinds that are nothing the user did."""
 
@@ -134,6 +137,21 @@ def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredPro
         return stored
     # A summary that a model wrote may speak of what was just refused; until it is written anew the templates' stands.
     return replace(stored, refusals=refusals, wishes=wishes, summary="", updated=now)
+
+
+def bounded(profile: StoredProfile, before: StoredProfile) -> StoredProfile:
+    """A profile as it will be stored, where it is not too long or at least no longer than before. Raises Refused."""
+    length = _length(profile)
+    if length > MOST_TEXT and length > _length(before):
+        raise Refused(
+            422, "too_large", f"a profile holds at most {MOST_TEXT:,} characters in all, this one would have {length:,}"
+        )
+    return profile
+
+
+def _length(profile: StoredProfile) -> int:
+    pairs = (*profile.attributes.items(), *profile.refusals, *profile.wishes)
+    return sum(map(len, profile.friends)) + sum(len(name) + len(value) for name, value in pairs)
 
 
 def _changed(before: Topics, instead: Topics | None, more: Topics, less: Topics) -> tuple[tuple[str, str], ...]:
