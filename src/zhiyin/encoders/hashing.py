@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from zhiyin.arrays import Floats, unit_rows
 from zhiyin.part import part, setting
 from zhiyin.text.function_words import FUNCTION_WORDS, PARTICLES
+from zhiyin.text.remembered import remembered
 
 WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W_]+")
 """Runs of Chinese, Japanese or Korean signs, and words of other scripts."""
@@ -61,7 +61,7 @@ def _words(text: str) -> list[str]:
     return told or words
 
 
-@lru_cache(maxsize=100_000)
+@remembered(100_000)
 def _features(word: str) -> tuple[tuple[int, float], ...]:
     """Hashes of a word and its pieces with their weights. Long words say more than short ones: a stand-in for rarity."""
     pieces = list(_signs(word) if ord(word[0]) >= 0x3040 else _pieces(word))

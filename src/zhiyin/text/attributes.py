@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import TypeAlias
+
+from zhiyin.text.remembered import remembered
 
 Attribute: TypeAlias = str | float | bool | tuple[str, ...]
 
@@ -59,7 +60,7 @@ _NO_VALUES = re.compile(
 """Dates, times of day, long numbers, links, addresses, random ids, truths, and what stands for nothing."""
 
 
-@lru_cache(1 << 16)
+@remembered(1 << 16, letters=128)
 def is_topic(name: str, value: str) -> bool:
     """Whether a text of an attribute says what an item is about: no date, id, link, truth or stock."""
     if NO_TOPICS.fullmatch(name) or _NO_VALUES.fullmatch(value):

@@ -16,6 +16,7 @@ import numpy as np
 from zhiyin.arrays import Doubles
 from zhiyin.item import Items, Tags
 from zhiyin.packs.pack import Number, Pack
+from zhiyin.text.remembered import remembered
 from zhiyin.understanding.numbers import Numbers
 
 Topic = tuple[str, str]
@@ -30,7 +31,7 @@ _CJK = re.compile(f"[{CJK}]")
 _BLANKS = re.compile(r"[^\S\n]+")
 
 
-@lru_cache(maxsize=50_000)
+@remembered(50_000, letters=128)
 def fold(text: str) -> str:
     """A text for comparing: compatible signs made one, small letters, no accents, punctuation as single spaces."""
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text[:LONGEST]).casefold())
