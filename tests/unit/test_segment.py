@@ -9,14 +9,18 @@ import pytest
 from zhiyin.candidates import Candidates
 from zhiyin.data.dataset import Dataset, build
 from zhiyin.data.segments import Segments, said
+from zhiyin.data.split import leave_one_out
+from zhiyin.evaluation.lists import ranked_lists
 from zhiyin.explanation.evidence import Evidence
 from zhiyin.explanation.templates import Templates
 from zhiyin.item import Item, Items
 from zhiyin.profile import Profile
 from zhiyin.query import Query
 from zhiyin.recommender import Recommender
+from zhiyin.retrieval.popular import Popular
 from zhiyin.retrieval.segment import CLAIMED, Segment
 from zhiyin.retrieval.segment_worth import shrinkages
+from zhiyin.testing.made import small_dataset
 
 ITEMS = Items.of([Item(f"i{n}", f"Title {n}") for n in range(12)])
 
@@ -140,3 +144,11 @@ def test_an_attribute_that_says_next_to_nothing_is_not_read() -> None:
     assert set(shrinkages(table, likes)) == {"country"}
     with patch("zhiyin.retrieval.segment_worth.LEAST", 10.0):
         assert shrinkages(table, likes) == {}
+
+
+def test_a_source_with_nothing_to_say_has_empty_lists_and_stops_no_evaluation() -> None:
+    split = leave_one_out(small_dataset(1))
+    recommender = Recommender(retrieve=[Popular(), Segment()]).fit(split.test_fit)
+    lists = ranked_lists(recommender, split.test, 5)
+    assert (lists["segment"] == -1).all()
+    assert (lists["popular"][:, 0] >= 0).all()

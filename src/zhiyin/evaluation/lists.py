@@ -67,8 +67,10 @@ def alone(recommender: Recommender, source: str) -> Recommender:
 
 
 def in_order_of(candidates: Candidates, source: str) -> Ints:
-    """The items a source retrieved, in its own order."""
+    """The items a source retrieved, in its own order; none where it had nothing to say and was not asked."""
     assert candidates.source_ranks is not None
+    if source not in candidates.sources:
+        return candidates.items[:0]
     ranks = candidates.source_ranks[:, candidates.sources.index(source)]
     rows = np.flatnonzero(ranks)
     return candidates.items[rows[np.argsort(ranks[rows])]]
