@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -101,7 +102,9 @@ class Door:
 
 
 def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    # In a thread of its own: a browser that an earlier test opened keeps this one's event loop.
+    with ThreadPoolExecutor(1) as alone:
+        alone.submit(lambda: asyncio.run(asyncio.wait_for(scene(), 30))).result()
 
 
 async def turns(many: int = 20) -> None:
