@@ -17,6 +17,7 @@ import typer
 
 from zhiyin.cli import data as reading
 from zhiyin.cli import distill, erase, finetune, keys, llm, recommend, replay, tune, understand
+from zhiyin.cli.options import HERE, Database, Folder, RecipeName
 
 if TYPE_CHECKING:
     from zhiyin.workspace.workspace import Workspace
@@ -36,18 +37,6 @@ app.command()(erase.erasures)
 app.command()(tune.tune)
 app.command()(replay.replay)
 app.command()(recommend.recommend)
-
-Folder = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-]
-Database = Annotated[
-    str | None,
-    typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
-]
-RecipeName = Annotated[
-    str, typer.Option("--recipe", "-r", help="A recipe's name or .toml file, or a retriever's name.")
-]
-HERE = Path(".zhiyin")
 
 
 def main() -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zhiyin.cli.options import HERE, Database, Folder
+
 if TYPE_CHECKING:
     from zhiyin.data.reading.asked import Asked
 
@@ -78,13 +80,8 @@ def ingest(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read, say what was understood, and store nothing.")
     ] = False,
-    workspace: Annotated[
-        Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-    ] = Path(".zhiyin"),
-    database: Annotated[
-        str | None,
-        typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
-    ] = None,
+    workspace: Folder = HERE,
+    database: Database = None,
 ) -> None:
     """Read events, items, users and edges from files or folders into the store, and say what was understood.
 
@@ -111,13 +108,8 @@ def doctor(
     dates: Order = "",
     ordered: Ordered = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    workspace: Annotated[
-        Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-    ] = Path(".zhiyin"),
-    database: Annotated[
-        str | None,
-        typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
-    ] = None,
+    workspace: Folder = HERE,
+    database: Database = None,
 ) -> None:
     """Look data over, in a store or in files not yet ingested: what is odd is marked with "!"."""
     import json

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from zhiyin.cli.options import HERE, Database, Folder
 
 
 def distill(
@@ -24,8 +25,8 @@ def distill(
         ),
     ] = False,
     seed: int = 0,
-    workspace: Annotated[Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE")] = Path(".zhiyin"),
-    database: Annotated[str | None, typer.Option("--database", envvar="ZHIYIN_DATABASE")] = None,
+    workspace: Folder = HERE,
+    database: Database = None,
 ) -> None:
     """Let a slow recipe teach a light one; saved as a new version if the teacher is better and the student gained.
 

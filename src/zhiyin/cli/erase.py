@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-Folder = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-]
-Database = Annotated[
-    str | None,
-    typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
-]
-HERE = Path(".zhiyin")
+from zhiyin.cli.options import HERE, Database, Folder
 
 
 def erase(

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from zhiyin.cli.options import HERE, Folder
+
 if TYPE_CHECKING:
     from zhiyin.serving.keys import KeyFile
     from zhiyin.workspace.audit import Audit
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
-Folder = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-]
 Days = Annotated[float | None, typer.Option("--days", min=0, help="Until it expires; never when left out.")]
-HERE = Path(".zhiyin")
 COMMAND_LINE = "command line"
 
 

@@ -8,12 +8,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The language model: what it is used for, what it cost, fine-tuning.")
+from zhiyin.cli.options import HERE, Folder
 
-Folder = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-]
-HERE = Path(".zhiyin")
+app = typer.Typer(no_args_is_help=True, help="The language model: what it is used for, what it cost, fine-tuning.")
 
 
 @app.command()

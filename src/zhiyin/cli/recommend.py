@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli.options import HERE, Database, Folder
+
 
 def recommend(
     user: Annotated[str | None, typer.Argument(help="Whom to recommend to; nobody with --all.")] = None,
@@ -19,13 +21,8 @@ def recommend(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="With --all: a .parquet file that is not there yet.")
     ] = None,
-    workspace: Annotated[
-        Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-    ] = Path(".zhiyin"),
-    database: Annotated[
-        str | None,
-        typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL; SQLite in the workspace by default."),
-    ] = None,
+    workspace: Folder = HERE,
+    database: Database = None,
 ) -> None:
     """Recommend items to a user, with reasons; or to everybody, as a nightly job.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from zhiyin.cli.options import HERE, RecipeName
+
 
 def replay(
     data: Annotated[
@@ -16,7 +18,7 @@ def replay(
     workspace: Annotated[
         Path,
         typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Without --data: the folder of the store."),
-    ] = Path(".zhiyin"),
+    ] = HERE,
     database: Annotated[
         str | None, typer.Option("--database", envvar="ZHIYIN_DATABASE", help="Database URL, if not the folder's own.")
     ] = None,
@@ -24,9 +26,7 @@ def replay(
         str | None,
         typer.Option("--from", metavar="MOMENT|SHARE", help="Where it begins: 2024-06-01, or .9 for the last tenth."),
     ] = None,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="A recipe's name or .toml file, or a retriever's name.")
-    ] = "default",
+    recipe: RecipeName = "default",
     refit: Annotated[int | None, typer.Option(help="Fit again after every so many of the ten parts.")] = None,
     questions: Annotated[int | None, typer.Option(help="Ask a random sample of so many wanted events.")] = None,
     sources: Annotated[bool, typer.Option("--sources/--no-sources", help="Ask every source alone, too.")] = True,

@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from zhiyin.cli.data import Data, EncodingName, Names, Order, Ordered, Unit, Zone, asked_of
+from zhiyin.cli.options import RecipeName
 
 
 def tune(
     data: Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Where the tuned recipe goes, a .toml file.")],
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="A recipe's name or .toml file, or a retriever's name.")
-    ] = "default",
+    recipe: RecipeName = "default",
     part: Annotated[
         str, typer.Option("--part", "-p", help="One source of the recipe, tuned alone; all of it together if none.")
     ] = "",

@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from zhiyin.cli.options import HERE, Folder
 from zhiyin.languages.messages import language_codes, language_of
 
 if TYPE_CHECKING:
@@ -21,11 +21,7 @@ if TYPE_CHECKING:
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
-Folder = Annotated[
-    Path, typer.Option("--workspace", "-w", envvar="ZHIYIN_WORKSPACE", help="Folder of the store and versions.")
-]
 Language = Annotated[str, typer.Option("--lang", help=f"One of: {', '.join(language_codes())}.")]
-HERE = Path(".zhiyin")
 
 
 def profile(
