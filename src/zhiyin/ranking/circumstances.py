@@ -16,6 +16,7 @@ import numpy as np
 from zhiyin.arrays import Array, Bools, Doubles, Longs
 from zhiyin.data.circumstances import KEYS, values
 from zhiyin.data.dataset import Dataset
+from zhiyin.data.worth import lift, surely
 from zhiyin.query import Query
 
 READ = (*KEYS, "hour")
@@ -121,7 +122,7 @@ def _lifts(likes: Longs, count: int, items: int, key: str) -> Doubles:
         parts = [share * np.roll(counted, shift, 0) for share, shift in zip(AROUND, shifts, strict=True)]
         counted = np.sum(parts, 0)
     expected = counted.sum(1, keepdims=True) * counted.sum(0) / max(counted.sum(), 1)
-    return np.asarray(np.log((counted + SHRINKAGE) / (expected + SHRINKAGE)), np.float64)
+    return lift(counted, expected, SHRINKAGE)
 
 
 def _says_something(likes: Longs, count: int, dataset: Dataset, key: str) -> bool:
@@ -135,5 +136,4 @@ def _says_something(likes: Longs, count: int, dataset: Dataset, key: str) -> boo
         worth[~own] = lifts[likes[~own, 1], likes[~own, 2]]
     _, person = np.unique(likes[:, 0], return_inverse=True)
     means = np.bincount(person, worth) / np.bincount(person)
-    sure = SURE * means.std(ddof=1) / np.sqrt(len(means))
-    return bool(len(means) >= FEWEST and means.mean() > max(sure, LEAST))
+    return len(means) >= FEWEST and surely(means, SURE, LEAST)

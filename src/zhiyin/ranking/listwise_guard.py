@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from zhiyin.arrays import Bools, Doubles, Floats, Longs
+from zhiyin.data.worth import surely
 from zhiyin.ranking.listwise_columns import Questions
 
 DEPTH = 10
@@ -58,8 +59,7 @@ def _simplest(values: Mapping[str, Doubles]) -> str:
     chosen = names[0]
     for name in names[1:]:
         gain = values[name] - values[chosen]
-        error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else np.inf
-        if gain.mean() > max(error, 1e-9):
+        if len(gain) > 1 and surely(gain, 1, 1e-9):
             chosen = name
     return chosen
 

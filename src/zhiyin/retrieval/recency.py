@@ -11,6 +11,7 @@ from zhiyin.arrays import NEVER, Doubles, Floats, Ints, top_n
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.moments import DAY
 from zhiyin.data.split import Cases, cases_after, moment_of
+from zhiyin.data.worth import surely
 
 HALF_LIVES = (0.0, 365.0, 90.0, 30.0, 14.0, 7.0, 3.0, 1.5)
 """Days after which a like counts half; 0 counts all time alike."""
@@ -60,11 +61,8 @@ def tail(found: Doubles) -> Doubles:
 
 def newest_tenth(dataset: Dataset) -> Cases | None:
     """What some people took up in the newest tenth of the likes, asked where it begins; None for too few, or no clock."""
-    if not dataset.has_clock or len(dataset.takers) < 10 * LEAST:
-        return None
-    cases = cases_after(dataset, moment_of(dataset, 0.9), np.inf)
-    most = min(ASKED, CELLS // max(len(dataset.items), 1))
-    return cases.sample(most, 0) if min(len(cases), most) >= LEAST else None
+    cases = _asked(dataset, 0.9, 1.0) if _enough(dataset) else None
+    return cases if cases is not None and len(cases) >= LEAST else None
 
 
 def fitting_half_life(dataset: Dataset) -> float:
@@ -85,28 +83,32 @@ def fitting_half_life(dataset: Dataset) -> float:
     return next(one for one, values in found.items() if not _better(best, values))
 
 
-def _stages(dataset: Dataset) -> Iterator[Cases]:
+def _stages(dataset: Dataset) -> list[Cases]:
     """What some people took up in each of the last STAGES of the likes, asked where it begins; none for too few, or no clock."""
-    if not dataset.has_clock or len(dataset.takers) < 10 * LEAST:
-        return
-    most = min(ASKED, CELLS // max(len(dataset.items), 1))
-    for begin, end in itertools.pairwise((*STAGES, 1.0)):
-        until = moment_of(dataset, end) if end < 1 else np.inf
-        cases = cases_after(dataset, moment_of(dataset, begin), until)
-        yield cases.sample(most, 0)
+    stretches = itertools.pairwise((*STAGES, 1.0)) if _enough(dataset) else ()
+    return [_asked(dataset, begin, end) for begin, end in stretches]
+
+
+def _enough(dataset: Dataset) -> bool:
+    return dataset.has_clock and len(dataset.takers) >= 10 * LEAST
+
+
+def _asked(dataset: Dataset, begin: float, end: float) -> Cases:
+    """What some people took up between two shares of the likes."""
+    until = moment_of(dataset, end) if end < 1 else np.inf
+    cases = cases_after(dataset, moment_of(dataset, begin), until)
+    return cases.sample(min(ASKED, CELLS // max(len(dataset.items), 1)), 0)
 
 
 def _worth(cases: Cases, half_life: float) -> Doubles:
     """The discounted gain of each case when likes fade so fast. [cases]"""
     likes = faded_likes(cases.known, half_life)
-    shown = hidden(cases, np.tile(np.where(likes > 0, likes, NEVER), (len(cases), 1)))
-    return np.array([sum(_gains(row, wanted, 10)) for row, wanted in zip(shown, cases.targets, strict=True)])
+    return gains(cases, hidden(cases, np.tile(np.where(likes > 0, likes, NEVER), (len(cases), 1))))
 
 
 def _better(one: Doubles, other: Doubles) -> bool:
     """Whether one gains over the other by more than two standard errors."""
-    gain = one - other
-    return len(gain) > 1 and float(gain.mean()) > 2 * float(gain.std(ddof=1)) / np.sqrt(len(gain))
+    return len(one) > 1 and surely(one - other, 2)
 
 
 def hidden(cases: Cases, scores: Floats) -> Floats:
@@ -119,7 +121,12 @@ def hidden(cases: Cases, scores: Floats) -> Floats:
 
 def gained(cases: Cases, scores: Floats, n: int = 10) -> float:
     """The mean discounted gain of the n best items over the cases. scores: [cases, items], what was met left out."""
-    return float(np.mean([sum(_gains(row, wanted, n)) for row, wanted in zip(scores, cases.targets, strict=True)]))
+    return float(gains(cases, scores, n).mean())
+
+
+def gains(cases: Cases, scores: Floats, n: int = 10) -> Doubles:
+    """The discounted gain of the n best items of each case. [cases]"""
+    return np.array([sum(_gains(row, wanted, n)) for row, wanted in zip(scores, cases.targets, strict=True)])
 
 
 def _gains(scores: Floats, wanted: Ints, n: int) -> Iterator[float]:

@@ -10,10 +10,11 @@ from scipy import sparse
 from zhiyin.arrays import NEVER, Floats, Ints
 from zhiyin.data.dataset import Dataset
 from zhiyin.data.segments import Segments, said
+from zhiyin.data.worth import lift
 from zhiyin.part import learned, need_fitted, part, setting
 from zhiyin.query import Query
 from zhiyin.retrieval.recency import fitting_half_life, halvings, with_tail
-from zhiyin.retrieval.segment_worth import shrinkages
+from zhiyin.retrieval.segment_worth import shrinkages, usual_among
 from zhiyin.stages import Scorer
 
 CLAIMED = 3
@@ -53,8 +54,7 @@ class Segment(Scorer):
         self.usual = {}
         for name in self.added:
             known = members[:, [at for at, (one, _) in enumerate(self.names) if one == name]].sum(1)
-            likely = np.asarray(likes.T @ (np.asarray(known).ravel() > 0), np.float64).ravel()
-            self.usual[name] = (likely / max(likely.sum(), 1.0)).astype(np.float32)
+            self.usual[name] = usual_among(likes, np.asarray(known).ravel() > 0).astype(np.float32)
         return self
 
     def speaks(self) -> bool:
@@ -111,5 +111,5 @@ class Segment(Scorer):
         for row, name in enumerate(names):
             added = self.added[name]
             expected = rows[row].sum() * self.usual[name]
-            rows[row] = np.log((rows[row] + added) / (expected + added)) / names.count(name)
+            rows[row] = lift(rows[row], expected, added) / names.count(name)
         return np.asarray(rows, np.float32)

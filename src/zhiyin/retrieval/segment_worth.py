@@ -10,6 +10,7 @@ from scipy import sparse
 
 from zhiyin.arrays import Array, Bools, Doubles, Longs
 from zhiyin.data.segments import Segments
+from zhiyin.data.worth import lift, surely
 
 ADDED = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """People that may be added to what was counted and to what was expected."""
@@ -19,6 +20,9 @@ SURE = 2.0
 
 LEAST = 0.002
 """What an attribute must be worth on average, as a logarithm: what says less is not worth reading of a person."""
+
+FEWEST = 3
+"""People held out by whom anything is judged."""
 
 KEPT = 4
 """Attributes that are read together, at most."""
@@ -49,7 +53,8 @@ def shrinkages(table: Segments, likes: sparse.csr_matrix, added: float = 0.0) ->
             for people in (added,) if added else ADDED:
                 after = [one.worth({**found, name: people}) for one in halves]
                 gain = np.concatenate([new - old for new, old in zip(after, before, strict=True)])
-                gains.append((float(gain.mean()) if _sure(gain) else 0.0, -people, name))
+                sure = len(gain) >= FEWEST and surely(gain, SURE, LEAST)
+                gains.append((float(gain.mean()) if sure else 0.0, -people, name))
         left = [name for name in left if any(one[0] > 0 and one[2] == name for one in gains)]
         most, fewer, name = max(gains)
         if most <= 0:
@@ -59,10 +64,10 @@ def shrinkages(table: Segments, likes: sparse.csr_matrix, added: float = 0.0) ->
     return found
 
 
-def _sure(gain: Doubles) -> bool:
-    if len(gain) < 3:
-        return False
-    return float(gain.mean()) > max(SURE * float(gain.std(ddof=1)) / float(np.sqrt(len(gain))), LEAST)
+def usual_among(likes: sparse.csr_matrix, people: Bools) -> Doubles:
+    """The share of the likes of some people that each item has. likes: csr of ones [users, items]; people [users]. [items]"""
+    counts = np.asarray(likes.T @ people, np.float64).ravel()
+    return counts / max(float(counts.sum()), 1.0)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ class _Half:
         usual = {}
         for name in table.attributes:
             known = np.asarray(members[:, np.flatnonzero(table.of_attribute(name))].sum(1)).ravel() > 0
-            usual[name] = _shares(np.asarray(likes_own.T @ known, np.float64).ravel())
+            usual[name] = usual_among(likes_own, known)
         others = np.flatnonzero(~own & (np.diff(likes.indptr) > 0) & (np.diff(table.members.indptr) > 0))[:ASKED]
         kinds, kind = np.unique(table.members[others].toarray(), axis=0, return_inverse=True)
         kind = np.asarray(kind, np.int64).ravel()
@@ -100,7 +105,7 @@ class _Half:
         place[most] = np.arange(len(most))
         others, kind = others[place[kind] >= 0], place[kind[place[kind] >= 0]]
         taken = likes[others].tocoo()
-        popular = _shares(np.asarray(likes_own.sum(0), np.float64).ravel())
+        popular = usual_among(likes_own, np.ones(likes_own.shape[0], np.bool_))
         counts = sparse.csr_matrix(members.T @ likes_own)
         return cls(
             table, counts, usual, popular, kinds[most], kind, taken.row.astype(np.int64), taken.col.astype(np.int64)
@@ -115,12 +120,8 @@ class _Half:
             expected = counted.sum(1, keepdims=True) * self.usual[name]
             own = self.kinds[:, rows].astype(np.float64)
             own /= np.maximum(own.sum(1, keepdims=True), 1)
-            total += own @ np.log((counted + people) / (expected + people))
+            total += own @ lift(counted, expected, people)
         total -= np.log(np.exp(total) @ self.popular)[:, None]
         size = len(self.kind)
         said = np.bincount(self.rows, total[self.kind[self.rows], self.items], size)
         return np.asarray(said / np.maximum(np.bincount(self.rows, minlength=size), 1), np.float64)
-
-
-def _shares(counts: Doubles) -> Doubles:
-    return counts / max(float(counts.sum()), 1.0)
