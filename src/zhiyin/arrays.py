@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -60,6 +61,14 @@ def top_rows(rows: Floats, n: int) -> list[Ints]:
     for row, start, count in zip(np.flatnonzero(plain).tolist(), starts.tolist(), counts.tolist(), strict=True):
         found[row] = chosen[start : start + min(n, count)]
     return found
+
+
+def stacked(rows: Sequence[Floats], fill: float | np.float32) -> Floats:
+    """Rows of any lengths as one table, the shorter ones filled up. [rows, longest]"""
+    table = np.full((len(rows), max(map(len, rows), default=0)), fill, np.float32)
+    for place, row in enumerate(rows):
+        table[place, : len(row)] = row
+    return table
 
 
 def unit_rows(vectors: Array) -> Floats:

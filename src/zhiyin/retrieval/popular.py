@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zhiyin.arrays import Floats
+from zhiyin.arrays import Floats, stacked
 from zhiyin.behaviour.lately import Lately
 from zhiyin.data.dataset import Dataset
 from zhiyin.part import learned, need_fitted, part, setting
@@ -44,11 +44,7 @@ class Popular(Scorer):
     def scores(self, queries: Sequence[Query]) -> Floats:
         """See Scorer."""
         need_fitted(self)
-        rows = [self._row(query) for query in queries]
-        found = np.zeros((len(queries), max(map(len, rows), default=0)), np.float32)
-        for place, row in enumerate(rows):
-            found[place, : len(row)] = row
-        return found
+        return stacked([self._row(query) for query in queries], 0)
 
     def _row(self, query: Query) -> Floats:
         """The counts as of a request. [items, or more where newer ones were taken up since the fit]"""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from zhiyin.arrays import NEVER, Array, Doubles, Floats
+from zhiyin.arrays import NEVER, Array, Doubles, Floats, stacked
 from zhiyin.behaviour.lately import Lately
 from zhiyin.data.continued import Continued, as_of, ends, halvings, since_fit
 from zhiyin.data.dataset import Dataset
@@ -50,11 +50,7 @@ class Trending(Scorer):
         need_fitted(self)
         if not self.timeline:
             return np.tile(np.where(self.counts > 0, self.counts, NEVER), (len(queries), 1))
-        rows = [self._row(query) for query in queries]
-        found = np.full((len(queries), max(map(len, rows), default=0)), NEVER, np.float32)
-        for place, row in enumerate(rows):
-            found[place, : len(row)] = row
-        return found
+        return stacked([self._row(query) for query in queries], NEVER)
 
     def counted_until(self) -> float:
         """See Counting."""
