@@ -62,10 +62,11 @@ def assemble(
         values[use],
         codes,
     )
-    order = np.lexsort((np.arange(len(kept)), kept["time"].to_numpy(), user_positions))
-    gone, until = np.isfinite(until[use][order]), until[use][order]
-    undone = (interactions.where(gone), until[gone]) if gone.any() else None
-    interactions = interactions.where(~gone)
+    undone, until = None, until[use]
+    if np.isfinite(until).any():  # rare, and sorted as the interactions were
+        until = until[np.lexsort((np.arange(len(kept)), kept["time"].to_numpy(), user_positions))]
+        gone = np.isfinite(until)
+        undone, interactions = (interactions.where(gone), until[gone]), interactions.where(~gone)
     within = window(interactions.times, now) if has_clock else ALWAYS
     latest = float(np.max(interactions.times[inside(interactions.times, within)], initial=0.0))
     return Dataset(
