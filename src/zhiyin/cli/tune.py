@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zhiyin.cli.data import Data, EncodingName, Names, Order, Ordered, Unit, Zone, asked_of
 from zhiyin.cli.options import RecipeName
+
+if TYPE_CHECKING:
+    from zhiyin.evaluation.study import Studied
 
 
 def tune(
@@ -49,12 +52,7 @@ def tune(
     from zhiyin.errors import SettingError
     from zhiyin.evaluation.run import searched
 
-    ranges = {}
-    for one in set_ or []:
-        key, equal, text = one.partition("=")
-        if not equal:
-            raise SettingError(f"--set {one}: write stage.part.setting=low:high or =a,b,c")
-        ranges[key.strip()] = text.strip()
+    ranges = _ranges(set_ or [])
     if out.suffix != ".toml":
         raise SettingError(f"--out {out}: a recipe is a .toml file")
     with Console() as console:
@@ -64,6 +62,24 @@ def tune(
         )  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(found.recipe.text)
+    _tell(found)
+    typer.echo(f"written to {out}")
+
+
+def _ranges(given: list[str]) -> dict[str, str]:
+    """What --set says, by setting. Raises SettingError."""
+    from zhiyin.errors import SettingError
+
+    ranges = {}
+    for one in given:
+        key, equal, text = one.partition("=")
+        if not equal:
+            raise SettingError(f"--set {one}: write stage.part.setting=low:high or =a,b,c")
+        ranges[key.strip()] = text.strip()
+    return ranges
+
+
+def _tell(found: Studied) -> None:
     failed = f", {found.failed} could not be fitted" if found.failed else ""
     typer.echo(f"{found.trials} trials in {found.seconds:.0f} s{failed}")
     typer.echo(f"NDCG@10 on validation: {found.own:.4f} as the recipe stands, {found.best:.4f} at best")
@@ -71,4 +87,3 @@ def tune(
         typer.echo(f"  {key} = {value}")
     if not found.chosen:
         typer.echo("  nothing better was found: the recipe keeps its settings")
-    typer.echo(f"written to {out}")
