@@ -261,7 +261,7 @@ class Engine:
         """A user's own edits, which win over what is inferred from the next answer on."""
         with self._writer:
             stored = self.store.profiles.get(user_id) or StoredProfile(user_id)
-            self._put_profile(people.bounded(people.edited(stored, edit, self.clock()), stored), stored)
+            self._put_profile(people.edited(stored, edit, self.clock()), stored)
         return self.profile(user_id)
 
     def put_user(
@@ -273,12 +273,15 @@ class Engine:
             given = replace(
                 stored.agreeing(personalise), attributes=dict(attributes), friends=tuple(dict.fromkeys(friends))
             )
-            return self._put_profile(people.bounded(replace(given, updated=self.clock()), stored), stored)
+            return self._put_profile(replace(given, updated=self.clock()), stored)
 
     def _put_profile(self, profile: StoredProfile, now: StoredProfile | None = None) -> StoredProfile:
-        """Store a profile's next version. now: what is stored, where what says the same need not be stored again."""
-        if now is not None and now.version and replace(profile, updated=now.updated) == now:
-            return now
+        """Store a profile's next version. now: what is stored, where a client wrote the next: its length is bounded, and what
+        says the same need not be stored again. Raises Refused."""
+        if now is not None:
+            people.need_bounded(profile, now)
+            if now.version and replace(profile, updated=now.updated) == now:
+                return now
         kept = self.store.profiles.put(profile)
         self.live.profiles.drop(profile.user_id)
         self.people.changed({profile.user_id})

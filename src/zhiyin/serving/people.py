@@ -139,14 +139,13 @@ def edited(stored: StoredProfile, edit: dict[str, Any], now: float) -> StoredPro
     return replace(stored, refusals=refusals, wishes=wishes, summary="", updated=now)
 
 
-def bounded(profile: StoredProfile, before: StoredProfile) -> StoredProfile:
-    """A profile as it will be stored, where it is not too long or at least no longer than before. Raises Refused."""
+def need_bounded(profile: StoredProfile, before: StoredProfile) -> None:
+    """Raises Refused where a profile would be too long, and longer than before."""
     length = _length(profile)
     if length > MOST_TEXT and length > _length(before):
         raise Refused(
             422, "too_large", f"a profile holds at most {MOST_TEXT:,} characters in all, this one would have {length:,}"
         )
-    return profile
 
 
 def _length(profile: StoredProfile) -> int:
