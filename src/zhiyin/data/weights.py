@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zhiyin.arrays import Array, Bools, Floats
+from zhiyin.arrays import Array, Floats
 from zhiyin.behaviour.kinds import CODES, KINDS, TABLE, own_names
 from zhiyin.data.scales import RatingScale, are_money, scale_of
 from zhiyin.errors import SettingError
@@ -147,10 +147,6 @@ class EventWeights:
     def counted_kinds(self) -> tuple[str, ...]:
         """The kinds that can be interactions at all: what is learned does not depend on the others."""
         return tuple(kind.name for kind in TABLE if self.of(kind.name) or kind.cancels)
-
-    def positive_kinds(self) -> Bools:
-        """Which kinds can be positive evidence, by code. [kinds]"""
-        return np.array([self.of(kind) > 0 for kind in KINDS], np.bool_)
 
     def _factor(self, kind: str, meaning: str, values: Array) -> Array:
         if meaning == "rating":

@@ -6,9 +6,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from zhiyin.packs.pack import Number, Pack
+from zhiyin.packs.pack import Number
 
 Range = tuple[float | None, float | None]
 """Least and most, both included; None for no limit."""
@@ -85,12 +84,6 @@ class Numbers:
 
 def _beginnings(words: Sequence[str]) -> re.Pattern[str]:
     return re.compile("|".join(rf"\b{re.escape(one)}" if one.isascii() else re.escape(one) for one in words))
-
-
-@lru_cache(maxsize=64)
-def numbers_of(pack: Pack) -> Numbers:
-    """The patterns of a pack's numbers, made once."""
-    return Numbers(pack.numbers)
 
 
 def limits_in(text: str, numbers: Numbers) -> list[Limit]:
