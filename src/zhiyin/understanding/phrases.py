@@ -110,7 +110,7 @@ class Phrases:
             rf"^\s?(?:的|那种|类)?(?:{signs})?\s?(?:都|就)?(?:不要|不行|不喜欢|除外|免了|算了|以外|之外|不想要|不想喝|不爱)"
             rf"|^\s?(?:{words})?\s?(?:excluded|is out|are out|is not ok|isn t for me)"
         )
-        # Possessive: a pack may have a word that is two others (葡萄酒), and each way to read a long row of them would be tried.
+        # Possessive: a pack may have a word that is two of its others, and each way to read a long row of them would be tried.
         self.list = re.compile(
             rf"^(?:\s|\b(?:and|or|nor|any|the|either|{words})\b|和|或者?|以及|跟|与|也|的|{signs})*+$"
         )
