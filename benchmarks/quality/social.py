@@ -47,7 +47,7 @@ MAKE = {
     "popular": Popular,
     "item_knn": lambda: ItemKNN(decay=1.0),
     "user_knn": lambda: UserKNN(decay=1.0),
-    "als": lambda: ALS(decay=1.0, unobserved=0.1, regularization=0.03),
+    "als": lambda: ALS(decay=1.0, zeros=1763.2, regularization=0.03),
     "ease": lambda: Ease(decay=1.0, regularization=LAMBDA),
     "social": lambda: Social(decay=1.0, regularization=LAMBDA),
     "social_cosine": lambda: Social(decay=1.0, by="cosine"),

@@ -35,7 +35,10 @@ TOP = (
 )
 
 
-GONE = {"minutes": " Training no longer stops by the clock: say steps, how many batches are learned from at most."}
+GONE = {
+    "minutes": " Training no longer stops by the clock: say steps, how many batches are learned from at most.",
+    "unobserved": " It was the weight of one pair as a zero; say zeros, the weight of all items together: unobserved · items.",
+}
 """Keys that recipes of earlier days may hold, and what to say now."""
 
 

@@ -53,7 +53,7 @@ BLOCKS = {"u1": "abc", "u2": "abc", "u3": "ab", "u4": "xyz", "u5": "xyz", "u6": 
         UserKNN(),
         Ease(regularization=1.0),
         Transition(),
-        ALS(factors=4, unobserved=0.1, regularization=0.01),
+        ALS(factors=4, zeros=0.6, regularization=0.01),
     ],
 )
 def test_two_blocks_stay_apart(part):
@@ -66,6 +66,22 @@ def test_two_blocks_stay_apart(part):
 def test_popular_counts_people():
     dataset = of({"u": "ab", "v": "ac", "w": "ab"})
     assert answered(Popular().fit(dataset), dataset, "") == "abc"
+
+
+def test_transition_backwards_and_less_popular_by_hand():
+    dataset = of({"u": "ab", "v": "cb"})
+    both = Transition(reverse=0.5).fit(dataset).table.toarray()
+    # Row b: a and c came before it, each half of 1; divided by the root of their sum, 1.
+    assert both[1] == pytest.approx([0.5, 0, 0.5])
+    held = Transition(popularity=0.5).fit(dataset).table.toarray()
+    assert held[0] == pytest.approx([0, 1 / 2**0.5, 0])  # b follows twice
+    assert held[1] == pytest.approx([0, 0, 0])
+
+
+def test_als_counts_the_same_zeros_in_a_larger_catalogue():
+    small, large = of(BLOCKS), of(BLOCKS, **{f"z{n}": Item(f"z{n}") for n in range(500)})
+    one, other = (ALS(factors=4, zeros=1.0).fit(data).scores([asked(data, "a")])[0] for data in (small, large))
+    assert one == pytest.approx(other[: len(one)], rel=1e-3)
 
 
 def test_transition_by_hand():

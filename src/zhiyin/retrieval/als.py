@@ -36,10 +36,11 @@ class ALS(Scorer):
     """Width of the factors."""
     iterations: int = setting(15, least=1)
     """Times that users and items are solved."""
-    unobserved: float = setting(0.1, above=0, tune=(0.01, 0.03, 0.1, 0.3))
-    """α₀, the weight of every pair as a zero."""
+    zeros: float = setting(100.0, above=0, tune=(30.0, 100.0, 300.0))
+    """What all items that somebody met count together as zeros of a person, so that α₀ = zeros / items: what suits a
+    hundred items suits a hundred thousand."""
     regularization: float = setting(0.01, above=0, tune=(0.002, 0.01, 0.03))
-    """λ, the weight of the penalty; tune it together with unobserved."""
+    """λ, the weight of the penalty; tune it together with zeros."""
     frequency: float = setting(1.0, least=0, most=1)
     """ν, how much more rows with many interactions are penalised."""
     decay: float = setting(0.9, above=0, most=1, tune=(0.7, 0.9, 1.0), at_request=True)
@@ -61,17 +62,18 @@ class ALS(Scorer):
         spread = 0.1 / np.sqrt(self.factors)
         users, items = (rng.normal(0, spread, (size, self.factors)).astype(np.float32) for size in matrix.shape)
         sides = (Rows(matrix), Rows(matrix.T.tocsr()))
-        for _ in range(self.iterations):
-            users = sides[0].solve(users, items, self.unobserved, self.penalties(sides[0].counts, len(items)))
-            items = sides[1].solve(items, users, self.unobserved, self.penalties(sides[1].counts, len(users)))
+        zero = self.zeros / max(int((sides[1].counts > 0).sum()), 1)
         items[sides[1].counts == 0] = 0
+        for _ in range(self.iterations):
+            users = sides[0].solve(users, items, zero, self.penalties(sides[0].counts, self.zeros))
+            items = sides[1].solve(items, users, zero, self.penalties(sides[1].counts, zero * len(users)))
         self.items = items
-        self.gram = self.unobserved * (items.T.astype(np.float64) @ items)
+        self.gram = zero * (items.T.astype(np.float64) @ items)
         return self
 
-    def penalties(self, counts: Array, others: int) -> Floats:
-        """λ (n + α₀ · others)^ν for rows with n interactions. [rows]"""
-        weight = (counts + self.unobserved * others) ** self.frequency
+    def penalties(self, counts: Array, zeros: float) -> Floats:
+        """λ (n + zeros)^ν for rows with n interactions and zeros of that weight, all together. [rows]"""
+        weight = (counts + zeros) ** self.frequency
         return np.asarray(self.regularization * weight, np.float32)
 
     def _folded(self, query: Query) -> tuple[Ints, Doubles]:
@@ -81,7 +83,7 @@ class ALS(Scorer):
         events = np.asarray(np.flatnonzero(known), np.int32)
         weights = decayed(history, self.decay)[events].astype(np.float64)
         met = self.items[history.items[events]].astype(np.float64)
-        penalty = float(self.penalties(weights.sum(), len(self.items)))
+        penalty = float(self.penalties(weights.sum(), self.zeros))
         left = self.gram + (met.T * weights) @ met
         left[np.diag_indices(len(left))] += penalty
         return events, np.asarray(np.linalg.solve(left, (met * weights[:, None]).T).T, np.float64)
@@ -110,7 +112,7 @@ class ALS(Scorer):
             weights, items = met.data[start:end], self.items[met.indices[start:end]]
             weighted = items * weights[:, None]
             left = self.gram + weighted.T @ items
-            left.flat[:: len(left) + 1] += float(self.penalties(weights.sum(dtype=np.float64), len(self.items)))
+            left.flat[:: len(left) + 1] += float(self.penalties(weights.sum(dtype=np.float64), self.zeros))
             _, factors[person], _ = lapack.dposv(left, weighted.sum(0, dtype=np.float64), overwrite_a=True)
         return factors
 
