@@ -60,7 +60,8 @@ def extended(part: Any, items: Items, changed: Sequence[int]) -> Any:
 
 @runtime_checkable
 class Refitting(Protocol):
-    """A retriever whose training is long: on nearly the same data it goes on from what it learned instead of anew."""
+    """A retriever that does not learn all anew on nearly the same data: one whose training is long goes on from what it
+    learned, and one that chooses for itself keeps its choice, since a ranker learned to trust what was made with that."""
 
     def refit(self, dataset: Dataset) -> object:
         """Learn from a dataset that holds the fitted one and more; the catalogue is the same. Returns itself."""

@@ -11,8 +11,13 @@ from zhiyin.arrays import NEVER
 from zhiyin.data.dataset import build
 from zhiyin.item import Item, Items
 from zhiyin.query import Query
+from zhiyin.ranking.blend import Blend
+from zhiyin.recommender import Recommender
 from zhiyin.retrieval.interests import Interests
-from zhiyin.retrieval.recency import DAY, faded_likes, gained, hidden, newest_tenth
+from zhiyin.retrieval.recency import DAY, faded_likes, fitting_half_life, gained, hidden, newest_tenth
+from zhiyin.retrieval.segment import Segment
+from zhiyin.retrieval.trending import Trending
+from zhiyin.training import fit as training
 
 TOPICS = ("red", "white")
 ITEMS = Items([Item(f"i{at:02}", attributes={"type": TOPICS[at % 2]}) for at in range(40)])
@@ -75,3 +80,33 @@ def test_settings_that_are_given_are_kept_and_few_events_choose_nothing():
     few = build(["a", "b"], ITEMS, ["i00", "i01"], np.array([1.0, 2.0]))
     assert newest_tenth(few) is None
     assert Interests().fit(few).chosen == {"recent": 0.0, "known": 0.75}
+
+
+def choice_of(part):
+    """How fast likes fade in a fitted part, as it chose."""
+    if isinstance(part, Trending):
+        return float(part.timeline["half_lives"][0])
+    return part.chosen["recent"] if isinstance(part, Interests) else part.half_life
+
+
+@pytest.mark.parametrize("kind", [Trending, Segment, Interests])
+def test_a_refit_keeps_what_was_chosen(kind):
+    quick, steady = fashion(5), fashion(400)
+    assert choice_of(kind().fit(quick)) != choice_of(kind().fit(steady)), "otherwise nothing is shown here"
+    kept = kind().fit(quick).refit(steady)
+    assert choice_of(kept) == choice_of(kind().fit(quick))
+    again = [Query(now=steady.as_of), Query(steady.profile(3), now=steady.as_of)]
+    anew = kind(**({"half_life": choice_of(kept)} if kind is Trending else {})).fit(steady)
+    if kind is Trending:
+        assert [one.items.tolist() for one in kept.retrieve(again, 9)] == [
+            one.items.tolist() for one in anew.retrieve(again, 9)
+        ]
+
+
+def test_a_ranker_hears_trends_that_fade_as_they_did_when_it_learned():
+    data = fashion(5)
+    recommender = Recommender(retrieve=[Trending(), Interests()], rank=[Blend()]).fit(data)
+    past, _ = training.held_out(data, "auto")
+    assert fitting_half_life(past) != fitting_half_life(data), "otherwise nothing is shown here"
+    assert choice_of(recommender.retrievers["trending"]) == fitting_half_life(past)
+    assert recommender.retrievers["interests"].chosen == Interests().fit(past).chosen

@@ -65,12 +65,20 @@ class Interests(Scorer):
 
     def fit(self, dataset: Dataset) -> Interests:
         """See Retriever."""
+        return self._counted(dataset, None)
+
+    def refit(self, dataset: Dataset) -> Interests:
+        """See Refitting. How much likes count, and how fast they fade, stay as they were chosen."""
+        need_fitted(self)
+        return self._counted(dataset, self.chosen)
+
+    def _counted(self, dataset: Dataset, chosen: dict[str, float] | None) -> Interests:
         tags = dataset.items.tags
         self._positions = dict(tags.positions)
         self.topics = tags.matrix.astype(np.float32)
         self.rarity = _rarity(self.topics)
         self._settle()
-        self.chosen = self._choose(dataset)
+        self.chosen = chosen or self._choose(dataset)
         self.likes = faded_likes(dataset, self.chosen["recent"])
         return self
 

@@ -40,15 +40,25 @@ class Segment(Scorer):
     counts: sparse.csr_matrix = learned()
     usual: dict[str, Floats] = learned()
     popularity: Floats = learned()
+    half_life: float = learned()
 
     def fit(self, dataset: Dataset) -> Segment:
         """See Retriever."""
+        self.added = shrinkages(Segments.of(dataset), dataset.binary(), self.drawn)
+        self.half_life = fitting_half_life(dataset)
+        return self._counted(dataset)
+
+    def refit(self, dataset: Dataset) -> Segment:
+        """See Refitting. Which attributes are read and how fast likes fade stay as they were chosen."""
+        need_fitted(self)
+        return self._counted(dataset)
+
+    def _counted(self, dataset: Dataset) -> Segment:
         table, likes = Segments.of(dataset), dataset.binary()
-        self.added = shrinkages(table, likes, self.drawn)
         kept = np.flatnonzero([name in self.added for name, _ in table.names])
         self.names = [list(table.names[at]) for at in kept]
         clock = dataset.has_clock and len(dataset.takers) > 0
-        self.popularity = with_tail(halvings(dataset, fitting_half_life(dataset))) if clock else dataset.popularity()
+        self.popularity = with_tail(halvings(dataset, self.half_life)) if clock else dataset.popularity()
         members = table.members.tocsc()[:, kept]
         self.counts = sparse.csr_matrix(members.T @ likes, dtype=np.float32)
         self.usual = {}

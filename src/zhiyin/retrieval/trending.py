@@ -37,10 +37,17 @@ class Trending(Scorer):
 
     def fit(self, dataset: Dataset) -> Trending:
         """See Retriever."""
+        return self._counted(dataset, self.half_life or fitting_half_life(dataset))
+
+    def refit(self, dataset: Dataset) -> Trending:
+        """See Refitting. Likes fade as fast as was chosen: what a ranker learned to trust must be what it then hears."""
+        need_fitted(self)
+        return self._counted(dataset, float(self.timeline["half_lives"][0])) if self.timeline else self.fit(dataset)
+
+    def _counted(self, dataset: Dataset, days: float) -> Trending:
         self.counts = dataset.popularity()
         liked = dataset.interactions.where((dataset.interactions.weights > 0) & dataset.dated)
         has_clock = dataset.has_clock and len(liked) > 0
-        days = self.half_life or fitting_half_life(dataset)
         made = Timeline.of(liked, len(dataset.items), (days,), dataset.present) if has_clock else None
         self.timeline = made.state() if made else {}
         return self
